@@ -1,0 +1,412 @@
+//! What the user asked for: `PLUGIN_*` and `CI_*` as typed ([`RawSettings`]), then as meant ([`Settings`]).
+//!
+//! Nothing here touches the outside world; whether a playbook or an inventory exists is asked where it is used.
+//! Every mistake is collected, so that one run of the step shows them all.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use glob::Pattern;
+use serde::Deserialize;
+use ureq::http::Uri;
+
+pub use crate::value::Secret;
+pub(crate) use crate::value::{HARDENING, split_commas};
+use crate::value::{Reader, endpoint, printable, secret, text};
+
+/// One row of the settings table: the source of `--help`, and what the documentation is checked against.
+#[derive(Debug)]
+pub struct Setting {
+    /// The setting's name in a pipeline file, lower case.
+    pub name: &'static str,
+    /// What kind of value it takes, as the table words it.
+    pub kind: &'static str,
+    /// The default as the table words it; empty when there is none.
+    pub default: &'static str,
+    /// What it does, in one sentence.
+    pub help: &'static str,
+}
+
+impl Setting {
+    /// The environment variable Woodpecker passes the setting in.
+    pub fn variable(&self) -> String {
+        format!("{PREFIX}{}", self.name.to_uppercase())
+    }
+}
+
+const PREFIX: &str = "PLUGIN_";
+
+/// Declares each setting once: the field that holds it as typed, and its row in the table.
+macro_rules! settings {
+    ($($field:ident $name:literal $kind:literal $default:literal $help:literal;)*) => {
+        /// The settings as typed: text, or nothing where the variable is missing.
+        #[derive(Debug, Default, Deserialize)]
+        #[serde(default)]
+        struct RawSettings {
+            $(#[serde(rename = $name)] $field: Option<String>,)*
+        }
+
+        /// Every setting, in the order the documentation lists them.
+        pub const TABLE: &[Setting] = &[
+            $(Setting { name: $name, kind: $kind, default: $default, help: $help },)*
+        ];
+    };
+}
+
+settings! {
+    gitops_status_server_url "gitops_status_server_url" "URL" "required, but for `dry_run`"
+        "base URL of the status server; the payload goes to `<url>/api/status`";
+    repo_name "repo_name" "string" "`$CI_REPO_NAME`" "`repo` in the payload";
+    server_name "server_name" "string" "required, but for `per_host`" "`server` in the payload";
+    playbook "playbook" "list" "required" "playbooks, run in one `ansible-playbook` call";
+    inventory "inventory" "list" "Ansible's own" "inventory paths, or an inline host list such as `web01,`";
+    check "check" "bool" "`true`"
+        "run with `--check --diff`; `false`: the playbook is a read-only drift check and prints markers";
+    limit "limit" "list" "" "Ansible's `--limit`";
+    tags "tags" "list" "" "Ansible's `--tags`";
+    skip_tags "skip_tags" "list" "" "Ansible's `--skip-tags`";
+    extra_vars "extra_vars" "map or list" "" "extra variables, a map or `key=value` items; passed in a private file";
+    user "user" "string" "" "the remote user";
+    escalate "become" "bool" "`false`" "become root (or the playbook's become user) on the servers";
+    forks "forks" "number" "Ansible's own" "how many hosts Ansible talks to at once";
+    verbosity "verbosity" "number" "`0`" "0 to 6, Ansible's `-v` to `-vvvvvv`";
+    ansible_config "ansible_config" "path" "Ansible's search"
+        "the `ansible.cfg` to use; Ansible ignores one it finds in a world-writable workspace";
+    ansible_env "ansible_env" "map" "" "further `ANSIBLE_*` variables";
+    args "args" "list" "" "further `ansible-playbook` arguments, as typed";
+    galaxy_requirements "galaxy_requirements" "path" "" "roles and collections to install before the run, only what is missing";
+    timeout "timeout" "duration" "`10m`" "of the whole playbook run";
+    ssh_private_key "ssh_private_key" "secret" "" "text of the private key";
+    ssh_known_hosts "ssh_known_hosts" "text" "" "known_hosts lines; with it, host keys are checked strictly";
+    host_key_checking "host_key_checking" "bool" "Ansible's own" "`false` accepts any host key, with a warning";
+    vault_password "vault_password" "secret" "" "password of vaulted variables";
+    status_server_token "status_server_token" "secret" "" "sent as `Authorization: Bearer ...`";
+    headers "headers" "map" "" "further request headers; their values are kept secret";
+    ca_cert "ca_cert" "PEM text or path" "system roots" "certificate authority to trust besides the system's";
+    insecure_skip_verify "insecure_skip_verify" "bool" "`false`" "do not verify the status server's certificate, with a warning";
+    http_timeout "http_timeout" "duration" "`10s`" "of one attempt to deliver";
+    retry_for "retry_for" "duration" "`60s`" "of all attempts to deliver together";
+    relative_to "relative_to" "path" "" "`/etc` turns `/etc/rsyslog.d/30-lab.conf` into `rsyslog.d/30-lab.conf`";
+    ignore "ignore" "list of globs" "" "drifted files that do not count";
+    ignore_tasks "ignore_tasks" "list of globs" "" "tasks that count neither as drift nor as unverified";
+    ignore_plays "ignore_plays" "list of globs" "" "the same for whole plays, also ones that match no host";
+    fail_on_drift "fail_on_drift" "bool" "`false`" "exit 2 on `OUT_OF_SYNC`, after delivery";
+    report_unknown "report_unknown" "bool" "`false`" "also deliver `UNKNOWN`";
+    per_host "per_host" "bool" "`false`" "one payload per inventory host, `server` is its inventory name";
+    details "details" "bool" "`false`" "add `details` to the payload";
+    dry_run "dry_run" "bool" "`false`" "print the payload, send nothing";
+    payload_file "payload_file" "path" "" "also write the payload there, whole or not at all";
+}
+
+/// Settings the parser knows and the program cannot honour yet: refused, never swallowed.
+const NOT_SUPPORTED_YET: &[&str] =
+    &["galaxy_requirements", "ssh_private_key", "ssh_known_hosts", "host_key_checking", "vault_password"];
+
+/// The settings as meant, cut to fit the rooms that use them.
+#[derive(Debug)]
+pub struct Settings {
+    /// What to run.
+    pub check: Check,
+    /// Which results count.
+    pub waivers: Waivers,
+    /// Whose status it is.
+    pub identity: Identity,
+    /// What to make of the verdict.
+    pub report: Report,
+    /// Where the status goes; `None` only in a dry run without a URL.
+    pub receiver: Option<Receiver>,
+}
+
+/// What `ansible-playbook` is asked to do.
+#[derive(Debug)]
+pub struct Check {
+    /// Playbooks, at least one, as typed.
+    pub playbooks: Vec<String>,
+    /// Where the hosts are listed; empty means Ansible's own default.
+    pub inventory: Vec<String>,
+    /// Whether Ansible runs with `--check --diff`.
+    pub check_mode: bool,
+    /// Ansible's `--limit`, its parts joined by commas.
+    pub limit: Option<String>,
+    /// Ansible's `--tags`.
+    pub tags: Vec<String>,
+    /// Ansible's `--skip-tags`.
+    pub skip_tags: Vec<String>,
+    /// Extra variables as the text of one JSON object.
+    pub extra_vars: Option<Secret>,
+    /// The remote user.
+    pub user: Option<String>,
+    /// Whether to pass `--become`.
+    pub escalate: bool,
+    /// Ansible's `--forks`.
+    pub forks: Option<u32>,
+    /// How many `-v` to pass.
+    pub verbosity: u32,
+    /// Path of the `ansible.cfg` to use.
+    pub ansible_config: Option<String>,
+    /// Further `ANSIBLE_*` variables.
+    pub ansible_env: BTreeMap<String, String>,
+    /// Further arguments, each as typed.
+    pub args: Vec<String>,
+    /// How long the whole run may take.
+    pub timeout: Duration,
+}
+
+/// What the user took out of the verdict.
+#[derive(Debug, Default)]
+pub struct Waivers {
+    /// Names of drifted things that do not count.
+    pub files: Vec<Pattern>,
+    /// Tasks that do not count.
+    pub tasks: Vec<Pattern>,
+    /// Plays that do not count.
+    pub plays: Vec<Pattern>,
+}
+
+/// Whose status is reported.
+#[derive(Debug)]
+pub struct Identity {
+    /// `repo` in the payload.
+    pub repo: String,
+    /// `server` in the payload; unused with `per_host`, where it may be empty.
+    pub server: String,
+    /// What `CI_*` says about the pipeline, for `details`.
+    pub pipeline: Pipeline,
+}
+
+/// The pipeline this step belongs to, as far as `CI_*` names it.
+#[derive(Debug, Default)]
+pub struct Pipeline {
+    /// `CI_COMMIT_SHA`.
+    pub commit: Option<String>,
+    /// `CI_COMMIT_BRANCH`.
+    pub branch: Option<String>,
+    /// `CI_PIPELINE_EVENT`.
+    pub event: Option<String>,
+    /// `CI_PIPELINE_URL`.
+    pub url: Option<String>,
+}
+
+/// What is made of the verdict.
+#[derive(Debug)]
+pub struct Report {
+    /// Directory that names of drifted files are shown relative to, without a slash at its end.
+    pub relative_to: Option<String>,
+    /// Exit 2 after delivering `OUT_OF_SYNC`.
+    pub fail_on_drift: bool,
+    /// Deliver `UNKNOWN` too.
+    pub report_unknown: bool,
+    /// One payload per inventory host.
+    pub per_host: bool,
+    /// Add `details` to the payload.
+    pub details: bool,
+    /// Print the payload and send nothing.
+    pub dry_run: bool,
+    /// Also write the payload to this file.
+    pub payload_file: Option<PathBuf>,
+}
+
+/// Where the status goes, and how.
+#[derive(Debug)]
+pub struct Receiver {
+    /// `<url>/api/status`, without user and password.
+    pub endpoint: Uri,
+    /// User and password of the URL.
+    pub basic_auth: Option<(String, Secret)>,
+    /// The bearer token.
+    pub token: Option<Secret>,
+    /// Further headers.
+    pub headers: Vec<(String, Secret)>,
+    /// PEM text or the path of a PEM file.
+    pub ca_cert: Option<String>,
+    /// Whether the server's certificate goes unverified.
+    pub insecure_skip_verify: bool,
+    /// The limit of one attempt.
+    pub http_timeout: Duration,
+    /// The limit of all attempts together.
+    pub retry_for: Duration,
+}
+
+/// Everything that is wrong with the settings, one line each.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Problems(pub Vec<String>);
+
+impl Settings {
+    /// Reads the settings from environment variables.
+    ///
+    /// # Errors
+    /// All problems at once, each naming its setting, the value unless it is secret, and what to write instead.
+    pub fn read(environment: impl IntoIterator<Item = (OsString, OsString)>) -> Result<Self, Problems> {
+        let mut problems = Vec::new();
+        let mut plugin = Vec::new();
+        let mut ci = BTreeMap::new();
+        for (name, value) in environment {
+            let Some(name) = name.to_str().map(str::to_owned) else { continue };
+            let ours = name.starts_with(PREFIX);
+            if !ours && !name.starts_with("CI_") {
+                continue;
+            }
+            match value.into_string() {
+                Ok(value) if ours => plugin.push((name, value)),
+                Ok(value) => drop(ci.insert(name, value)),
+                Err(_) if ours => problems.push(format!("{name} is not UTF-8; write its value as UTF-8 text")),
+                Err(_) => {}
+            }
+        }
+        for (variable, value) in &plugin {
+            let name = variable[PREFIX.len()..].to_lowercase();
+            if !TABLE.iter().any(|setting| setting.name == name) {
+                problems.push(unknown(&name));
+            } else if NOT_SUPPORTED_YET.contains(&name.as_str()) && !value.trim().is_empty() {
+                problems.push(format!("`{name}` is not supported yet; remove it"));
+            }
+        }
+        let raw: RawSettings = match envy::prefixed(PREFIX).from_iter(plugin) {
+            Ok(raw) => raw,
+            Err(error) => {
+                problems.push(format!("cannot read the settings: {error}"));
+                RawSettings::default()
+            }
+        };
+        let mut values = Reader { problems };
+        match settings(&mut values, &raw, &ci) {
+            Some(settings) if values.problems.is_empty() => Ok(settings),
+            _ => Err(Problems(values.problems)),
+        }
+    }
+}
+
+fn unknown(name: &str) -> String {
+    let closest = TABLE.iter().max_by(|a, b| {
+        strsim::jaro_winkler(a.name, name).total_cmp(&strsim::jaro_winkler(b.name, name)).then(b.name.cmp(a.name))
+    });
+    match closest {
+        Some(setting) => format!("`{name}` is not a setting; did you mean `{}`?", setting.name),
+        None => format!("`{name}` is not a setting"),
+    }
+}
+
+fn settings(values: &mut Reader, raw: &RawSettings, ci: &BTreeMap<String, String>) -> Option<Settings> {
+    let ci = |name: &str| ci.get(name).filter(|value| !value.is_empty()).cloned();
+    let report = Report {
+        relative_to: text(raw.relative_to.as_deref()).map(|path| match path.trim_end_matches('/') {
+            "" => "/".to_owned(),
+            trimmed => trimmed.to_owned(),
+        }),
+        fail_on_drift: values.flag("fail_on_drift", raw.fail_on_drift.as_deref(), false),
+        report_unknown: values.flag("report_unknown", raw.report_unknown.as_deref(), false),
+        per_host: values.flag("per_host", raw.per_host.as_deref(), false),
+        details: values.flag("details", raw.details.as_deref(), false),
+        dry_run: values.flag("dry_run", raw.dry_run.as_deref(), false),
+        payload_file: text(raw.payload_file.as_deref()).map(PathBuf::from),
+    };
+    let waivers = Waivers {
+        files: values.globs("ignore", raw.ignore.as_deref()),
+        tasks: values.globs("ignore_tasks", raw.ignore_tasks.as_deref()),
+        plays: values.globs("ignore_plays", raw.ignore_plays.as_deref()),
+    };
+    let repo = text(raw.repo_name.as_deref()).or_else(|| ci("CI_REPO_NAME"));
+    let repo = values.required("repo_name", repo, "the repository's name");
+    let server = text(raw.server_name.as_deref());
+    let server = if report.per_host {
+        Some(server.unwrap_or_default())
+    } else {
+        values.required("server_name", server, "the name the dashboard shows for this server, or set `per_host: true`")
+    };
+    let receiver = receiver(values, raw, report.dry_run);
+    let check = check(values, raw);
+    Some(Settings {
+        check: check?,
+        waivers,
+        identity: Identity {
+            repo: repo?,
+            server: server?,
+            pipeline: Pipeline {
+                commit: ci("CI_COMMIT_SHA"),
+                branch: ci("CI_COMMIT_BRANCH"),
+                event: ci("CI_PIPELINE_EVENT"),
+                url: ci("CI_PIPELINE_URL"),
+            },
+        },
+        report,
+        receiver,
+    })
+}
+
+fn check(values: &mut Reader, raw: &RawSettings) -> Option<Check> {
+    let playbooks = values.list("playbook", raw.playbook.as_deref());
+    if playbooks.is_empty() && raw.playbook.as_deref().is_none_or(|value| value.trim().is_empty()) {
+        values.problems.push("`playbook` is not set; name the playbook to run, such as ansible/site.yml".to_owned());
+    }
+    let limit = values.list("limit", raw.limit.as_deref());
+    let check = Check {
+        playbooks,
+        inventory: values.inventory(raw.inventory.as_deref()),
+        check_mode: values.flag("check", raw.check.as_deref(), true),
+        limit: (!limit.is_empty()).then(|| limit.join(",")),
+        tags: values.list("tags", raw.tags.as_deref()),
+        skip_tags: values.list("skip_tags", raw.skip_tags.as_deref()),
+        extra_vars: values.extra_vars(raw.extra_vars.as_deref()),
+        user: text(raw.user.as_deref()),
+        escalate: values.flag("become", raw.escalate.as_deref(), false),
+        forks: values.number("forks", raw.forks.as_deref(), 1, 10_000),
+        verbosity: values.number("verbosity", raw.verbosity.as_deref(), 0, 6).unwrap_or(0),
+        ansible_config: text(raw.ansible_config.as_deref()),
+        ansible_env: values.ansible_env(raw.ansible_env.as_deref()),
+        args: values.arguments(raw.args.as_deref()),
+        timeout: values.duration("timeout", raw.timeout.as_deref(), Duration::from_secs(600)),
+    };
+    (!check.playbooks.is_empty()).then_some(check)
+}
+
+fn receiver(values: &mut Reader, raw: &RawSettings, dry_run: bool) -> Option<Receiver> {
+    let token = secret(raw.status_server_token.as_deref());
+    if token.as_ref().is_some_and(|token| !printable(token.expose())) {
+        values.problems.push(
+            "`status_server_token` holds a line break or another character no header can carry; \
+             store it as one line"
+                .to_owned(),
+        );
+    }
+    let headers = values.headers(raw.headers.as_deref());
+    let http_timeout = values.duration("http_timeout", raw.http_timeout.as_deref(), Duration::from_secs(10));
+    let retry_for = values.duration("retry_for", raw.retry_for.as_deref(), Duration::from_secs(60));
+    let insecure_skip_verify = values.flag("insecure_skip_verify", raw.insecure_skip_verify.as_deref(), false);
+    let url = text(raw.gitops_status_server_url.as_deref());
+    let Some(url) = url else {
+        if !dry_run {
+            values.problems.push(
+                "`gitops_status_server_url` is not set; write the status server's base URL, such as \
+                 http://gitops-status-server, or set `dry_run: true`"
+                    .to_owned(),
+            );
+        }
+        return None;
+    };
+    let (endpoint, basic_auth) = match endpoint(&url) {
+        Ok(parsed) => parsed,
+        Err(problem) => {
+            values.problems.push(format!("`gitops_status_server_url` {problem}"));
+            return None;
+        }
+    };
+    if basic_auth.is_some() && token.is_some() {
+        values.problems.push(
+            "`gitops_status_server_url` holds a user and `status_server_token` is set: both would be the \
+             Authorization header; remove one"
+                .to_owned(),
+        );
+    }
+    Some(Receiver {
+        endpoint,
+        basic_auth,
+        token,
+        headers,
+        ca_cert: text(raw.ca_cert.as_deref()),
+        insecure_skip_verify,
+        http_timeout,
+        retry_for,
+    })
+}
