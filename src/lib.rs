@@ -6,3 +6,7 @@
 // Read it from top to bottom: sorted by name it would tell nothing.
 mod value;
 pub mod settings;
+pub mod scratch;
+pub mod ansible_cfg;
+pub mod playbook;
+pub mod run;

@@ -1,0 +1,193 @@
+//! The settings as one `ansible-playbook` call: its arguments and its whole environment. Starts nothing, and looks at
+//! the file system only to tell a path from an inline host list and to name what is missing.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+
+use crate::ansible_cfg;
+use crate::scratch::Scratch;
+use crate::settings::{Check, HARDENING, split_commas};
+
+/// What is started: always `ansible-playbook`, found on `PATH`.
+pub const PROGRAM: &str = "ansible-playbook";
+
+/// One call of `ansible-playbook`.
+#[derive(Debug)]
+pub struct Invocation {
+    /// Its arguments, in order.
+    pub arguments: Vec<OsString>,
+    /// Its whole environment; nothing else is inherited.
+    pub environment: BTreeMap<OsString, OsString>,
+}
+
+/// Builds the call. `inherited` is the step's own environment, `colour` whether Ansible may colour its output.
+pub fn invocation(
+    check: &Check,
+    scratch: &Scratch,
+    inherited: impl IntoIterator<Item = (OsString, OsString)>,
+    colour: bool,
+) -> Invocation {
+    Invocation { arguments: arguments(check, scratch), environment: environment(check, scratch, inherited, colour) }
+}
+
+fn arguments(check: &Check, scratch: &Scratch) -> Vec<OsString> {
+    let mut arguments: Vec<OsString> = Vec::new();
+    let mut option = |name: &str, value: &OsStr| {
+        // One word each: a value that begins with a dash must not become an option.
+        let mut argument = OsString::from(format!("--{name}="));
+        argument.push(value);
+        arguments.push(argument);
+    };
+    for inventory in inventories(&check.inventory) {
+        option("inventory", inventory.as_ref());
+    }
+    if let Some(limit) = &check.limit {
+        option("limit", limit.as_ref());
+    }
+    if !check.tags.is_empty() {
+        option("tags", check.tags.join(",").as_ref());
+    }
+    if !check.skip_tags.is_empty() {
+        option("skip-tags", check.skip_tags.join(",").as_ref());
+    }
+    if let Some(path) = scratch.extra_vars() {
+        option("extra-vars", format!("@{}", path.display()).as_ref());
+    }
+    if let Some(user) = &check.user {
+        option("user", user.as_ref());
+    }
+    if let Some(forks) = check.forks {
+        option("forks", forks.to_string().as_ref());
+    }
+    if check.check_mode {
+        arguments.extend(["--check".into(), "--diff".into()]);
+    }
+    if check.escalate {
+        arguments.push("--become".into());
+    }
+    if check.verbosity > 0 {
+        arguments.push(format!("-{}", "v".repeat(check.verbosity as usize)).into());
+    }
+    arguments.extend(check.args.iter().map(OsString::from));
+    arguments.extend(check.playbooks.iter().map(OsString::from));
+    arguments
+}
+
+/// Each path that exists is an inventory of its own; any other value is passed whole (`web01,` is a host list).
+pub fn inventories(given: &[String]) -> Vec<String> {
+    let [value] = given else { return given.to_vec() };
+    let parts = split_commas(value);
+    if !parts.is_empty() && parts.iter().all(|part| Path::new(part).exists()) { parts } else { vec![value.clone()] }
+}
+
+fn environment(
+    check: &Check,
+    scratch: &Scratch,
+    inherited: impl IntoIterator<Item = (OsString, OsString)>,
+    colour: bool,
+) -> BTreeMap<OsString, OsString> {
+    // PLUGIN_* may hold secrets, and no playbook has a use for them.
+    let mut environment: BTreeMap<OsString, OsString> =
+        inherited.into_iter().filter(|(name, _)| !name.as_encoded_bytes().starts_with(b"PLUGIN_")).collect();
+    if let Some(config) = &check.ansible_config {
+        environment.insert("ANSIBLE_CONFIG".into(), config.into());
+    }
+    for (name, value) in &check.ansible_env {
+        environment.insert(name.into(), value.into());
+    }
+    for (name, value) in HARDENING {
+        environment.insert(name.into(), value.into());
+    }
+    let callbacks = callback_plugins(&environment, scratch);
+    environment.insert("ANSIBLE_CALLBACK_PLUGINS".into(), callbacks);
+    environment.insert("ANSIBLE_LOCAL_TEMP".into(), scratch.local_temp().into());
+    // A master of an earlier run would vouch for a host key that this run never saw.
+    environment.insert("ANSIBLE_SSH_CONTROL_PATH_DIR".into(), scratch.control_path_dir().into());
+    environment.insert("ANSIBLE_SSH_CONTROL_PATH".into(), "%(directory)s/%%C".into());
+    if !utf8_locale(&environment) {
+        environment.insert("LC_ALL".into(), "C.UTF-8".into());
+    }
+    if colour && !environment.contains_key(OsStr::new("ANSIBLE_NOCOLOR")) {
+        environment.entry("ANSIBLE_FORCE_COLOR".into()).or_insert_with(|| "1".into());
+    }
+    environment
+}
+
+/// Ours first: a plugin of the same name found earlier would be loaded in its place.
+fn callback_plugins(environment: &BTreeMap<OsString, OsString>, scratch: &Scratch) -> OsString {
+    let variable = |name: &str| environment.get(OsStr::new(name)).filter(|value| !value.is_empty());
+    let mut list = scratch.callback_dir().as_os_str().to_owned();
+    let theirs = match variable("ANSIBLE_CALLBACK_PLUGINS") {
+        Some(theirs) => theirs.clone(),
+        None => ansible_cfg::callback_plugins(
+            variable("ANSIBLE_CONFIG").map(Path::new),
+            variable("HOME").map(PathBuf::from).as_deref(),
+        )
+        .into(),
+    };
+    if !theirs.is_empty() {
+        list.push(":");
+        list.push(theirs);
+    }
+    list
+}
+
+/// Ansible refuses to start in a locale that is not UTF-8; with none set at all it chooses one itself.
+fn utf8_locale(environment: &BTreeMap<OsString, OsString>) -> bool {
+    let set = |name: &str| environment.get(OsStr::new(name)).filter(|value| !value.is_empty());
+    match set("LC_ALL").or_else(|| set("LC_CTYPE")).or_else(|| set("LANG")) {
+        None => true,
+        Some(locale) => {
+            let locale = locale.to_string_lossy().to_lowercase();
+            locale.contains("utf-8") || locale.contains("utf8")
+        }
+    }
+}
+
+/// What is named in the settings and not there, as a sentence; looked at before anything is started.
+pub fn missing(check: &Check) -> Option<String> {
+    for playbook in &check.playbooks {
+        let path = Path::new(playbook);
+        if path.is_dir() {
+            return Some(format!("playbook `{playbook}` is a directory; name the .yml file in it"));
+        }
+        if !path.exists() && !in_a_collection(playbook) {
+            return Some(format!(
+                "playbook `{playbook}` does not exist in {}; check the path, which is relative to the repository",
+                working_directory()
+            ));
+        }
+    }
+    for inventory in inventories(&check.inventory) {
+        let path = Path::new(&inventory);
+        if !inventory.contains(',') && !path.exists() {
+            return Some(format!(
+                "inventory `{inventory}` does not exist in {}; check the path, or write `{inventory},` for a host of that name",
+                working_directory()
+            ));
+        }
+        if path.is_file() {
+            if let Err(error) = std::fs::File::open(path) {
+                return Some(format!("inventory `{inventory}` cannot be read: {error}; check its owner and mode"));
+            }
+        }
+    }
+    match &check.ansible_config {
+        Some(config) if !Path::new(config).exists() => {
+            Some(format!("`ansible_config` names `{config}`, which does not exist in {}", working_directory()))
+        }
+        _ => None,
+    }
+}
+
+/// `namespace.collection.playbook`, which Ansible finds among the installed collections.
+fn in_a_collection(playbook: &str) -> bool {
+    let parts: Vec<_> = playbook.split('.').collect();
+    let word = |part: &&str| !part.is_empty() && part.chars().all(|c| c.is_alphanumeric() || c == '_');
+    parts.len() >= 3 && parts.iter().all(word) && !["yml", "yaml"].contains(&parts[parts.len() - 1])
+}
+
+fn working_directory() -> String {
+    std::env::current_dir().map_or_else(|_| "the working directory".to_owned(), |path| format!("`{}`", path.display()))
+}

@@ -1,0 +1,218 @@
+//! Starts `ansible-playbook`, waits for it, ends it when its time is up or the step is cancelled, and leaves no
+//! process behind.
+//!
+//! The process is waited for, never the end of its output: an ssh master can hold that open for a minute. Signals and
+//! ended children arrive as bytes on one socket, so waiting costs nothing and wakes at once.
+
+use std::io::{ErrorKind, Read};
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, kill_process, kill_process_group, wait};
+use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM};
+
+use crate::playbook::{Invocation, PROGRAM};
+
+/// How long `ansible-playbook` has between SIGTERM and SIGKILL.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// How a run ended. A playbook that fails is an ending; only what *we* could not do is an error.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ending {
+    /// It never ran, with the reason and the remedy.
+    NotStarted(String),
+    /// It exited with this code.
+    Exited(i32),
+    /// It was ended by this signal, which was not ours.
+    Killed(i32),
+    /// It was ended because its time was up.
+    TimedOut,
+    /// The step itself was ended by this signal.
+    Cancelled(i32),
+}
+
+/// The signals that end the step, and the bell they ring.
+#[derive(Debug)]
+pub struct Signals {
+    latest: Arc<AtomicUsize>,
+    bell: UnixStream,
+    ringer: UnixStream,
+}
+
+impl Signals {
+    /// From here on SIGTERM, SIGINT and SIGHUP no longer end the process; [`Signals::cancelled`] tells of them.
+    ///
+    /// # Errors
+    /// When the kernel refuses a handler.
+    pub fn listen() -> Result<Self> {
+        let latest = Arc::new(AtomicUsize::new(0));
+        let (bell, ringer) = UnixStream::pair().context("cannot make a socket pair for signals")?;
+        ringer.set_nonblocking(true).context("cannot make a socket non-blocking")?;
+        for signal in [SIGTERM, SIGINT, SIGHUP] {
+            // The flag first: whoever is woken by the bell must find it set.
+            signal_hook::flag::register_usize(signal, Arc::clone(&latest), usize::try_from(signal)?)
+                .with_context(|| format!("cannot handle signal {signal}"))?;
+        }
+        for signal in [SIGTERM, SIGINT, SIGHUP, SIGCHLD] {
+            let ringer = ringer.try_clone().context("cannot copy a socket")?;
+            signal_hook::low_level::pipe::register(signal, ringer)
+                .with_context(|| format!("cannot handle signal {signal}"))?;
+        }
+        Ok(Self { latest, bell, ringer })
+    }
+
+    /// The latest signal that asked the step to end, if any did.
+    pub fn cancelled(&self) -> Option<i32> {
+        i32::try_from(self.latest.load(Ordering::SeqCst)).ok().filter(|signal| *signal != 0)
+    }
+
+    /// Something that ends a [`Signals::sleep`] when a byte is written to it.
+    ///
+    /// # Errors
+    /// When the socket cannot be copied.
+    pub fn ringer(&self) -> Result<UnixStream> {
+        self.ringer.try_clone().context("cannot copy a socket")
+    }
+
+    /// Sleeps until a signal comes, a child ends, somebody rings or `patience` is over.
+    pub fn sleep(&mut self, patience: Duration) {
+        // A time-out of zero would mean for ever.
+        let patience = patience.max(Duration::from_millis(1));
+        if self.bell.set_read_timeout(Some(patience)).is_ok() {
+            let mut rings = [0; 64];
+            let _ = self.bell.read(&mut rings);
+        }
+    }
+}
+
+/// Runs the playbook to its end, within `timeout`.
+///
+/// # Errors
+/// When the processes of the run cannot be watched. A missing program or playbook is an [`Ending`].
+pub fn run(invocation: &Invocation, timeout: Duration, signals: &mut Signals) -> Result<Ending> {
+    // What Ansible leaves behind becomes our child and can be ended, also where we are not PID 1.
+    rustix::process::set_child_subreaper(Some(rustix::process::getpid())).context("cannot adopt orphaned processes")?;
+    let mut command = Command::new(PROGRAM);
+    command
+        .args(&invocation.arguments)
+        .env_clear()
+        .envs(&invocation.environment)
+        .stdin(Stdio::null())
+        // Its own group: a signal from a terminal reaches us alone, and we pass it on.
+        .process_group(0);
+    let child = match command.spawn() {
+        Ok(child) => child,
+        Err(error) => return Ok(Ending::NotStarted(not_started(&error))),
+    };
+    let pid = Pid::from_child(&child);
+    let deadline = Instant::now() + timeout;
+    let ending = loop {
+        if let Some(ending) = reaped(pid) {
+            break ending;
+        }
+        if let Some(signal) = signals.cancelled() {
+            terminate(pid, signals);
+            break Ending::Cancelled(signal);
+        }
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            terminate(pid, signals);
+            break Ending::TimedOut;
+        }
+        signals.sleep(left);
+    };
+    end_the_rest();
+    // A signal may have reached the whole group at once, and Ansible may have been the quicker of us to end.
+    Ok(signals.cancelled().map_or(ending, Ending::Cancelled))
+}
+
+fn not_started(error: &std::io::Error) -> String {
+    match error.kind() {
+        ErrorKind::NotFound => {
+            format!("`{PROGRAM}` is not on PATH; use the plugin's image, or install ansible-core where this step runs")
+        }
+        ErrorKind::PermissionDenied => format!("`{PROGRAM}` on PATH may not be executed; check its mode and owner"),
+        ErrorKind::ArgumentListTooLong => {
+            format!(
+                "`{PROGRAM}` cannot be started: the environment and arguments are too large; pass fewer or shorter variables"
+            )
+        }
+        _ => format!("`{PROGRAM}` cannot be started: {error}"),
+    }
+}
+
+/// Collects every child that has ended; `Some` when `main` is among them.
+fn reaped(main: Pid) -> Option<Ending> {
+    let mut ending = None;
+    while let Ok(Some((pid, status))) = wait(WaitOptions::NOHANG) {
+        if pid == main {
+            ending = Some(ended(status));
+        }
+    }
+    ending
+}
+
+fn ended(status: WaitStatus) -> Ending {
+    match (status.exit_status(), status.terminating_signal()) {
+        (Some(code), _) => Ending::Exited(code),
+        (None, Some(signal)) => Ending::Killed(signal),
+        (None, None) => Ending::Killed(0),
+    }
+}
+
+/// SIGTERM to the group; what is left after [`GRACE`] is killed by [`end_the_rest`].
+fn terminate(main: Pid, signals: &mut Signals) {
+    // An error means that nothing is there to be ended.
+    let _ = kill_process_group(main, Signal::TERM);
+    let deadline = Instant::now() + GRACE;
+    while reaped(main).is_none() && Instant::now() < deadline {
+        signals.sleep(deadline.saturating_duration_since(Instant::now()));
+    }
+}
+
+/// Ends every process that descends from us. Ansible's workers and ssh masters have sessions of their own, so no
+/// process group holds them all.
+fn end_the_rest() {
+    let deadline = Instant::now() + GRACE;
+    loop {
+        while let Ok(Some(_)) = wait(WaitOptions::NOHANG) {}
+        let rest = descendants();
+        if rest.is_empty() || Instant::now() > deadline {
+            return;
+        }
+        for pid in rest {
+            let _ = kill_process(pid, Signal::KILL);
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// Every living process below us, from the process table.
+fn descendants() -> Vec<Pid> {
+    let mut parents: Vec<(i32, i32)> = Vec::new();
+    for entry in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
+        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
+        let Ok(stat) = std::fs::read_to_string(entry.path().join("stat")) else { continue };
+        // The command's name stands in parentheses and may hold anything, parentheses included.
+        let mut fields = stat.rsplit(") ").next().unwrap_or_default().split(' ');
+        let (state, parent) = (fields.next(), fields.next().and_then(|parent| parent.parse().ok()));
+        if let (Some(state), Some(parent)) = (state, parent) {
+            if state != "Z" {
+                parents.push((pid, parent));
+            }
+        }
+    }
+    let mut family = vec![rustix::process::getpid().as_raw_nonzero().get()];
+    let mut next = 0;
+    while next < family.len() {
+        let parent = family[next];
+        family.extend(parents.iter().filter(|(_, above)| *above == parent).map(|(pid, _)| *pid));
+        next += 1;
+    }
+    family.into_iter().skip(1).filter_map(Pid::from_raw).collect()
+}
