@@ -1,0 +1,237 @@
+//! What one result proves about its host. The rules about single tasks live here, each named in [`Doubt`].
+//!
+//! Whatever a result does not positively prove is a doubt or nothing; it is never taken for sync.
+
+use crate::drift_name::{drift_names, short};
+use crate::event::{Status, Task, TaskResult};
+
+/// What a result, or one item of a loop, shows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Evidence {
+    /// It says nothing about the target: it ran on the controller, was not asked for, or only reported facts.
+    Nothing,
+    /// It read something on the target without comparing it.
+    Looked,
+    /// It compared what it manages and found it as it should be.
+    Verified,
+    /// What it manages differs.
+    Drifted {
+        /// What differs; at least one name.
+        names: Vec<String>,
+        /// False where `changed` is only what a command says by default, or what was really changed.
+        compared: bool,
+    },
+    /// It cannot be taken for verified, and why.
+    Doubtful(Doubt, Option<String>),
+}
+
+/// Why a result is no proof.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Doubt {
+    /// The host could not be reached, ignored or not.
+    Unreachable,
+    /// The task failed, ignored or rescued or neither.
+    Failed,
+    /// `failed_when` made a success of an answer that looks like a failure.
+    FailureHidden,
+    /// `no_log` hides whether `failed_when` made a success of a failure.
+    FailureCensored,
+    /// It was skipped because the run is in check mode.
+    SkippedInCheckMode,
+    /// It was skipped by a `when` on `ansible_check_mode`.
+    SkippedByCheckModeWhen,
+    /// It was skipped, and `no_log` hides why.
+    SkipCensored,
+    /// Its loop is over a file glob that matched nothing.
+    GlobMatchedNothing,
+    /// It started a job that nobody waited for.
+    JobNotAwaited,
+    /// `force: false`: content that exists is never compared.
+    NeverCompared,
+    /// `changed_when` replaces its answer, and no diff shows what the answer was.
+    ChangeHidden,
+    /// A loop reported fewer or more items than it has.
+    ItemsMissing,
+}
+
+/// Reasons Ansible gives where a task was not asked for, so that its skip leaves nothing unverified.
+const ORDINARY_SKIPS: [&str; 2] = ["Conditional result was False", "No items in the list"];
+
+/// Actions that run on the controller, whatever host they run for.
+const CONTROLLER_SIDE: [&str; 17] = [
+    "add_host",
+    "assert",
+    "debug",
+    "fail",
+    "group_by",
+    "import_playbook",
+    "import_role",
+    "import_tasks",
+    "include",
+    "include_role",
+    "include_tasks",
+    "include_vars",
+    "meta",
+    "pause",
+    "set_fact",
+    "set_stats",
+    "validate_argument_spec",
+];
+
+/// Actions that reach the target and say nothing about what it should be.
+const SAY_NOTHING: [&str; 6] = ["async_status", "gather_facts", "ping", "setup", "wait_for", "wait_for_connection"];
+
+/// Of [`CONTROLLER_SIDE`], those that bring in tasks: a skip of theirs skips all of them.
+const INCLUDES: [&str; 6] =
+    ["import_playbook", "import_role", "import_tasks", "include", "include_role", "include_tasks"];
+
+/// Modules that read the target and manage nothing. Names that end in `_facts` or `_info` belong here too.
+const READ_ONLY: [&str; 6] = ["fetch", "find", "getent", "slurp", "stat", "uri"];
+
+/// Modules that run whatever they are given: their exit code and `changed` mean what the playbook says they mean.
+const COMMANDS: [&str; 5] = ["command", "expect", "raw", "script", "shell"];
+
+/// Modules of ansible-core that support check mode in full, by their documentation. Only asked where `no_log` hides
+/// why a task was skipped.
+const SUPPORT_CHECK_MODE: [&str; 37] = [
+    "apt",
+    "apt_key",
+    "apt_repository",
+    "assemble",
+    "blockinfile",
+    "copy",
+    "cron",
+    "deb822_repository",
+    "debconf",
+    "dnf",
+    "dnf5",
+    "dpkg_selections",
+    "file",
+    "find",
+    "get_url",
+    "git",
+    "group",
+    "hostname",
+    "iptables",
+    "known_hosts",
+    "lineinfile",
+    "package",
+    "package_facts",
+    "pip",
+    "replace",
+    "rpm_key",
+    "service",
+    "service_facts",
+    "slurp",
+    "stat",
+    "subversion",
+    "systemd",
+    "systemd_service",
+    "template",
+    "user",
+    "yum",
+    "yum_repository",
+];
+
+/// Messages of commands that only say that the exit code was not 0.
+const EXIT_CODE_MESSAGES: [&str; 2] = ["non-zero return code", "The command exited with a non-zero return code."];
+
+/// Judges one result or item. `on_controller` says that it ran on a localhost that is not among the hosts to check.
+pub fn weigh(task: &Task, result: &TaskResult<'_>, on_controller: bool) -> Evidence {
+    match result.status {
+        Status::Unreachable => Evidence::Doubtful(Doubt::Unreachable, result.msg.clone()),
+        Status::Failed => Evidence::Doubtful(Doubt::Failed, result.msg.clone()),
+        // A handler acts on a change that was already seen.
+        Status::Skipped | Status::Ok if task.handler => Evidence::Nothing,
+        Status::Skipped => skipped(task, result),
+        Status::Ok => answered(task, result, on_controller),
+    }
+}
+
+fn skipped(task: &Task, result: &TaskResult<'_>) -> Evidence {
+    let module = short(&task.action);
+    let why = result.why.as_deref().unwrap_or_default();
+    let doubt = |doubt| Evidence::Doubtful(doubt, result.msg.clone().or_else(|| result.why.clone()));
+    if CONTROLLER_SIDE.contains(&module) && !INCLUDES.contains(&module) {
+        return Evidence::Nothing;
+    }
+    if result.censored {
+        let ordinary = task.when
+            && !task.when_check_mode
+            && (SUPPORT_CHECK_MODE.contains(&module) || INCLUDES.contains(&module) || read_only(module));
+        return if ordinary { Evidence::Nothing } else { doubt(Doubt::SkipCensored) };
+    }
+    if !ORDINARY_SKIPS.contains(&why) {
+        return doubt(Doubt::SkippedInCheckMode);
+    }
+    if why == "No items in the list" {
+        return if task.glob { doubt(Doubt::GlobMatchedNothing) } else { Evidence::Nothing };
+    }
+    // From ansible-core 2.16 the condition that was false is named; before, any of them may have been it.
+    let by_check_mode = match &result.condition {
+        Some(condition) => condition.contains("ansible_check_mode"),
+        None => task.when_check_mode,
+    };
+    if by_check_mode { doubt(Doubt::SkippedByCheckModeWhen) } else { Evidence::Nothing }
+}
+
+fn answered(task: &Task, result: &TaskResult<'_>, on_controller: bool) -> Evidence {
+    let module = short(&task.action);
+    let command = COMMANDS.contains(&module);
+    let doubt = |doubt| Evidence::Doubtful(doubt, result.msg.clone());
+    if result.unfinished {
+        return doubt(Doubt::JobNotAwaited);
+    }
+    if result.failed_when && !result.changed && looks_failed(result, command) {
+        return doubt(Doubt::FailureHidden);
+    }
+    if result.censored && task.failed_when && !result.changed && !command {
+        return doubt(Doubt::FailureCensored);
+    }
+    if on_controller || CONTROLLER_SIDE.contains(&module) {
+        return Evidence::Nothing;
+    }
+    let differs =
+        task.changed_when && result.diff.iter().any(|diff| diff.differs || diff.keys.iter().any(|key| key != "state"));
+    if result.changed || differs {
+        let compared = if command { task.changed_when } else { !result.real };
+        return Evidence::Drifted { names: drift_names(task, result), compared };
+    }
+    if SAY_NOTHING.contains(&module) {
+        return Evidence::Nothing;
+    }
+    if read_only(module) {
+        return Evidence::Looked;
+    }
+    if command {
+        // Held back by `creates`, it proves nothing. Where it ran, a `changed_when` that can be true makes it a check.
+        return match (result.ran, task.changed_when && !task.never_changed) {
+            (false, _) => Evidence::Nothing,
+            (true, false) => Evidence::Looked,
+            (true, true) => Evidence::Verified,
+        };
+    }
+    if result.force_false || (task.default_force_false && ["copy", "template", "get_url"].contains(&module)) {
+        return doubt(Doubt::NeverCompared);
+    }
+    if task.changed_when && (task.no_diff || result.censored) {
+        return doubt(Doubt::ChangeHidden);
+    }
+    Evidence::Verified
+}
+
+/// A module cannot fail without a message, an exception or an exit code; without one it did not fail.
+fn looks_failed(result: &TaskResult<'_>, command: bool) -> bool {
+    let rc = result.rc.is_some_and(|rc| rc != 0);
+    match &result.msg {
+        _ if result.exception && !command => true,
+        // A command's exit code is its answer; held back by `creates` it says why and exits 0.
+        Some(msg) if command => result.rc != Some(0) && !(rc && EXIT_CODE_MESSAGES.contains(&msg.as_str())),
+        Some(_) => true,
+        None => rc && !command,
+    }
+}
+
+fn read_only(module: &str) -> bool {
+    READ_ONLY.contains(&module) || module.ends_with("_facts") || module.ends_with("_info")
+}

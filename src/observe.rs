@@ -1,0 +1,416 @@
+//! Folds the events of a run into facts per playbook and host. It has no opinion; [`crate::verdict`] has.
+//!
+//! Memory grows with hosts, plays, tasks and what they reveal, not with the number of events.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::io::BufRead;
+
+use crate::event::{self, Event, Recap, Status, Task, TaskResult};
+use crate::event_file::{self, Damage};
+use crate::evidence::{Doubt, Evidence, weigh};
+use crate::marker::Statement;
+use crate::settings::Waivers;
+use crate::waiver::{Waived, matches};
+
+/// Everything a run has shown.
+#[derive(Debug, Default)]
+pub struct Observation {
+    /// The version of ansible-core, once the callback was loaded.
+    pub ansible_version: Option<String>,
+    /// The playbooks that began, in order.
+    pub playbooks: Vec<PlaybookFacts>,
+    /// Why the events could not be read to their end.
+    pub damage: Option<Damage>,
+    /// What went wrong in the callback itself.
+    pub callback_errors: Vec<String>,
+    /// The task that had begun last, and not ended where the run was cut off.
+    pub last_task: Option<String>,
+    /// What the waivers took out.
+    pub waived: Waived,
+}
+
+/// One playbook file of the run.
+#[derive(Debug)]
+pub struct PlaybookFacts {
+    /// The options it ran with.
+    pub options: event::Playbook,
+    /// Its plays, in order.
+    pub plays: Vec<PlayFacts>,
+    /// Its recap, if it ran to its end.
+    pub recap: Option<BTreeMap<String, Recap>>,
+    /// Every host that was named or that anything ran on.
+    pub hosts: BTreeMap<String, HostFacts>,
+    /// Why results are no proof, by task.
+    pub doubts: BTreeMap<(Doubt, String), Doubtful>,
+    /// `meta` tasks that ended something early: what they did, and how often.
+    pub endings: BTreeMap<String, u64>,
+    /// Statements made for several hosts: the speaker, and whom it spoke for.
+    pub summaries: BTreeMap<String, BTreeSet<String>>,
+}
+
+/// One play.
+#[derive(Debug)]
+pub struct PlayFacts {
+    /// Its name.
+    pub name: String,
+    /// Whether it was in check mode.
+    pub check: bool,
+    /// Whether `ignore_plays` names it.
+    pub waived: bool,
+    /// The hosts it names and Ansible's inventory holds, with those that took part.
+    pub named: BTreeMap<String, bool>,
+    /// It matched no host.
+    pub no_hosts: bool,
+    /// A failure on one host may have ended it for all.
+    pub ended_for_all: bool,
+    max_fail: bool,
+}
+
+/// What one host has shown in one playbook.
+#[derive(Debug, Default)]
+pub struct HostFacts {
+    /// A play names it and it stands in an inventory.
+    pub to_check: bool,
+    /// At least one task answered on it.
+    pub answered: bool,
+    /// Results that compared what they manage and found it as it should be.
+    pub verified: u64,
+    /// Results that read something on it.
+    pub looked: u64,
+    /// Tasks that were ok, changed ones included.
+    pub tasks_ok: u64,
+    /// Tasks that changed something, or would.
+    pub tasks_changed: u64,
+    /// Names of what differs, as its tasks say it.
+    pub drift: BTreeSet<String>,
+    /// A task that compared something and found a difference.
+    pub compared_changed: Option<String>,
+    /// What it states itself by markers.
+    pub statement: Statement,
+}
+
+/// Results of one task that are no proof for the same reason.
+#[derive(Debug, Default)]
+pub struct Doubtful {
+    /// The hosts it happened on.
+    pub hosts: BTreeSet<String>,
+    /// How many results.
+    pub count: u64,
+    /// What the first of them said.
+    pub detail: Option<String>,
+    /// The task only probes: it says `changed_when: false`.
+    pub probe: bool,
+}
+
+/// `meta` tasks that keep the rest of a play from running.
+const ENDING_META: [&str; 5] = ["clear_host_errors", "end_batch", "end_host", "end_play", "end_role"];
+
+/// Reads the events of a run.
+pub fn observe(input: impl BufRead, nonce: &str, waivers: &Waivers) -> Observation {
+    let mut observer = Observer {
+        waivers,
+        used: [vec![false; waivers.tasks.len()], vec![false; waivers.plays.len()]],
+        ..Observer::new(waivers)
+    };
+    let damage = event_file::read(input, nonce, |event| observer.take(event));
+    observer.finish(damage)
+}
+
+struct Observer<'a> {
+    waivers: &'a Waivers,
+    seen: Observation,
+    tasks: Vec<Option<KnownTask>>,
+    /// Which globs of `ignore_tasks` and `ignore_plays` matched something.
+    used: [Vec<bool>; 2],
+    /// Items of a loop that answered before its summary, by task and host.
+    items: HashMap<(usize, String), usize>,
+    /// Jobs that were started and not yet seen to finish: task and host.
+    jobs: BTreeMap<String, (usize, String)>,
+    batch: Batch,
+    /// An event came where none of its kind can.
+    stray: bool,
+}
+
+struct KnownTask {
+    task: Task,
+    waived: bool,
+}
+
+/// The batch of hosts that is at work.
+#[derive(Default)]
+struct Batch {
+    hosts: Vec<String>,
+    implicit: BTreeSet<String>,
+}
+
+impl<'a> Observer<'a> {
+    fn new(waivers: &'a Waivers) -> Self {
+        Self {
+            waivers,
+            seen: Observation::default(),
+            tasks: Vec::new(),
+            used: [Vec::new(), Vec::new()],
+            items: HashMap::new(),
+            jobs: BTreeMap::new(),
+            batch: Batch::default(),
+            stray: false,
+        }
+    }
+
+    fn take(&mut self, event: Event<'_>) {
+        match event {
+            Event::Open(open) => self.seen.ansible_version = Some(open.ansible),
+            Event::Playbook(options) => self.playbook(options),
+            Event::Play(play) => self.play(play),
+            Event::NoHosts(event::Empty {}) => match self.current_play() {
+                Some(play) => play.no_hosts = true,
+                None => self.stray = true,
+            },
+            Event::NoHostsLeft(event::Empty {}) => match self.current_play() {
+                Some(play) => play.ended_for_all = true,
+                None => self.stray = true,
+            },
+            Event::Task(task) => self.task(task),
+            Event::Start(start) => self.start(&start),
+            Event::Result(result) => {
+                if self.result(&result).is_none() {
+                    self.stray = true;
+                }
+            }
+            Event::Stats(stats) => match self.seen.playbooks.last_mut() {
+                Some(playbook) if playbook.recap.is_none() => {
+                    playbook.recap = Some(stats.hosts);
+                    self.seen.last_task = None;
+                }
+                _ => self.stray = true,
+            },
+            Event::Error(error) => self.seen.callback_errors.push(format!("{}: {}", error.hook, error.msg)),
+        }
+    }
+
+    fn finish(mut self, damage: Option<Damage>) -> Observation {
+        for (task, host) in std::mem::take(&mut self.jobs).into_values() {
+            self.doubt(Doubt::JobNotAwaited, task, &host, None);
+        }
+        let unsummed: Vec<_> = std::mem::take(&mut self.items).into_keys().collect();
+        for (task, host) in unsummed {
+            self.doubt(Doubt::ItemsMissing, task, &host, None);
+        }
+        self.seen.damage = damage.or(self.stray.then_some(Damage::Unreadable));
+        let settings = [("ignore_tasks", &self.waivers.tasks), ("ignore_plays", &self.waivers.plays)];
+        for ((setting, globs), used) in settings.into_iter().zip(&self.used) {
+            let unused = globs.iter().zip(used).filter(|(_, used)| !**used);
+            self.seen.waived.unused.extend(unused.map(|(glob, _)| (setting, glob.as_str().to_owned())));
+        }
+        self.seen
+    }
+
+    fn playbook(&mut self, options: event::Playbook) {
+        self.batch = Batch::default();
+        self.seen.playbooks.push(PlaybookFacts {
+            options,
+            plays: Vec::new(),
+            recap: None,
+            hosts: BTreeMap::new(),
+            doubts: BTreeMap::new(),
+            endings: BTreeMap::new(),
+            summaries: BTreeMap::new(),
+        });
+    }
+
+    fn play(&mut self, play: event::Play) {
+        let Some(playbook) = self.seen.playbooks.last_mut() else {
+            self.stray = true;
+            return;
+        };
+        let implicit: BTreeSet<String> = play.implicit.into_iter().collect();
+        if let Some(named) = play.named {
+            let waived = matches(&self.waivers.plays, &mut self.used[1], &[play.name.as_str()]);
+            if waived {
+                self.seen.waived.plays.insert(play.name.clone());
+            }
+            // An implicit localhost is the controller: nobody listed it as a server.
+            let named = named.into_iter().filter(|host| !implicit.contains(host)).map(|host| (host, false)).collect();
+            playbook.plays.push(PlayFacts {
+                name: play.name,
+                check: play.check,
+                waived,
+                named,
+                no_hosts: play.hosts.is_empty() && implicit.is_empty(),
+                ended_for_all: false,
+                max_fail: play.max_fail,
+            });
+        }
+        let Some(facts) = playbook.plays.last_mut() else {
+            self.stray = true;
+            return;
+        };
+        if facts.waived {
+            facts.named.values_mut().for_each(|took_part| *took_part = true);
+        } else {
+            for host in facts.named.keys() {
+                playbook.hosts.entry(host.clone()).or_default().to_check = true;
+            }
+        }
+        for host in play.hosts.iter().filter(|host| !implicit.contains(*host)) {
+            facts.named.insert(host.clone(), true);
+        }
+        self.batch = Batch { hosts: play.hosts, implicit };
+    }
+
+    fn task(&mut self, task: Task) {
+        let own_name = task.name.split_once(" : ").map_or("", |(_, name)| name);
+        let names: &[&str] = if own_name.is_empty() { &[&task.name] } else { &[&task.name, own_name] };
+        let waived = matches(&self.waivers.tasks, &mut self.used[0], names);
+        if waived {
+            self.seen.waived.tasks.insert(task.name.clone());
+        }
+        if task.task != self.tasks.len() {
+            self.stray = true;
+            return;
+        }
+        self.tasks.push(Some(KnownTask { task, waived }));
+    }
+
+    fn start(&mut self, start: &event::Start) {
+        let (Some(known), Some(playbook)) = (self.known(start.task), self.seen.playbooks.last_mut()) else {
+            self.stray = true;
+            return;
+        };
+        match start.meta.as_deref() {
+            Some(meta) if ENDING_META.contains(&meta) => *playbook.endings.entry(meta.to_owned()).or_default() += 1,
+            Some(_) => {}
+            None => self.seen.last_task = Some(known),
+        }
+    }
+
+    fn known(&self, number: usize) -> Option<String> {
+        self.tasks.get(number)?.as_ref().map(|known| known.task.name.clone())
+    }
+
+    /// `None` where the result belongs to nothing that was announced.
+    fn result(&mut self, result: &TaskResult<'_>) -> Option<()> {
+        let known = self.tasks.get(result.task)?.as_ref()?;
+        let (task, task_waived) = (&known.task, known.waived);
+        let playbook = self.seen.playbooks.last_mut().filter(|playbook| playbook.recap.is_none())?;
+        let play = playbook.plays.last_mut()?;
+        let host = result.host.as_ref();
+        let failed = matches!(result.status, Status::Failed | Status::Unreachable);
+        if failed && (task.fatal || task.run_once || play.max_fail) {
+            play.ended_for_all = true;
+        }
+        if crate::drift_name::short(&task.action) == "meta" {
+            // A `meta` that did not take effect says so by a skip; the action is not told, so any of them is met.
+            if let Some(times) = playbook.endings.get_mut(skipped_meta(result)) {
+                *times = times.saturating_sub(1);
+            }
+            return Some(());
+        }
+        let on_controller = match &result.on {
+            Some(on) => result.on_localhost && !playbook.hosts.get(on).is_some_and(|host| host.to_check),
+            None => self.batch.implicit.contains(host),
+        };
+        let subject = result.on.as_deref().filter(|_| !on_controller).unwrap_or(host);
+        let waived = task_waived || play.waived;
+        let trusted = play.check || !playbook.options.check;
+
+        // The host it ran for has answered, wherever the work was done.
+        let facts = entry(&mut playbook.hosts, host);
+        facts.answered = true;
+        if !result.item && result.status == Status::Ok {
+            facts.tasks_ok += 1;
+            facts.tasks_changed += u64::from(result.changed);
+        }
+        if result.item {
+            *self.items.entry((result.task, host.to_owned())).or_default() += 1;
+        } else if result.summary {
+            let seen = self.items.remove(&(result.task, host.to_owned())).unwrap_or(0);
+            if result.items.is_some_and(|items| items != seen) {
+                let (task, host) = (result.task, host.to_owned());
+                self.doubt(Doubt::ItemsMissing, task, &host, None);
+                return Some(());
+            }
+            // Its items have said everything, but for a failure to loop at all.
+            if seen > 0 && !failed {
+                return Some(());
+            }
+        }
+        if !waived && trusted && !result.says.is_empty() && !task.handler {
+            entry(&mut playbook.hosts, host).statement.add(&result.says, &task.name);
+            speaks_for(playbook, &self.batch, task, host);
+        }
+        if let (Some(job), Status::Ok) = (&result.job, result.status) {
+            if !result.unfinished {
+                self.jobs.remove(job);
+            } else if !waived {
+                self.jobs.insert(job.clone(), (result.task, host.to_owned()));
+                return Some(());
+            }
+        }
+        match weigh(task, result, on_controller) {
+            Evidence::Doubtful(doubt, detail) if failed || (!waived && !on_controller) => {
+                let (task, host) = (result.task, host.to_owned());
+                self.doubt(doubt, task, &host, detail);
+            }
+            _ if waived || !trusted => {}
+            Evidence::Nothing | Evidence::Doubtful(..) => {}
+            Evidence::Looked => entry(&mut playbook.hosts, subject).looked += 1,
+            Evidence::Verified => entry(&mut playbook.hosts, subject).verified += 1,
+            Evidence::Drifted { names, compared } => {
+                let name = task.name.clone();
+                let facts = entry(&mut playbook.hosts, subject);
+                facts.looked += 1;
+                facts.drift.extend(names);
+                if compared {
+                    facts.compared_changed.get_or_insert(name);
+                }
+            }
+        }
+        Some(())
+    }
+
+    fn doubt(&mut self, doubt: Doubt, task: usize, host: &str, detail: Option<String>) {
+        let (Some(Some(known)), Some(playbook)) = (self.tasks.get(task), self.seen.playbooks.last_mut()) else {
+            return;
+        };
+        let key = (doubt, known.task.name.clone());
+        let doubtful = playbook.doubts.entry(key).or_default();
+        doubtful.count += 1;
+        doubtful.probe = known.task.never_changed;
+        if doubtful.detail.is_none() {
+            doubtful.detail = detail;
+        }
+        if !doubtful.hosts.contains(host) {
+            doubtful.hosts.insert(host.to_owned());
+        }
+    }
+
+    fn current_play(&mut self) -> Option<&mut PlayFacts> {
+        self.seen.playbooks.last_mut()?.plays.last_mut()
+    }
+}
+
+/// Which `meta` a skip is about, from its reason: `end_host conditional evaluated to False, ...`.
+fn skipped_meta(result: &TaskResult<'_>) -> &'static str {
+    let why = result.why.as_deref().unwrap_or_default();
+    ENDING_META.into_iter().find(|meta| why.starts_with(meta)).unwrap_or("noop")
+}
+
+/// A `run_once` task speaks for its batch and for the plays before; so does a play on localhost alone.
+fn speaks_for(playbook: &mut PlaybookFacts, batch: &Batch, task: &Task, speaker: &str) {
+    let on_localhost = batch.hosts.len() == 1 && ["localhost", "127.0.0.1", "::1"].contains(&batch.hosts[0].as_str());
+    if !task.run_once && !on_localhost {
+        return;
+    }
+    let Some((_, earlier)) = playbook.plays.split_last() else { return };
+    let hosts = earlier.iter().flat_map(|play| play.named.keys()).chain(&batch.hosts).cloned();
+    playbook.summaries.entry(speaker.to_owned()).or_default().extend(hosts);
+}
+
+fn entry<'a>(hosts: &'a mut BTreeMap<String, HostFacts>, name: &str) -> &'a mut HostFacts {
+    if !hosts.contains_key(name) {
+        hosts.insert(name.to_owned(), HostFacts::default());
+    }
+    // Just made sure of; the look-up by reference spares an allocation for each event.
+    hosts.get_mut(name).unwrap_or_else(|| unreachable!("the host was inserted above"))
+}
