@@ -17,3 +17,5 @@ pub mod marker;
 pub mod evidence;
 pub mod waiver;
 pub mod observe;
+pub mod reason;
+pub mod verdict;
