@@ -19,3 +19,8 @@ pub mod waiver;
 pub mod observe;
 pub mod reason;
 pub mod verdict;
+pub mod remedy;
+pub mod payload;
+pub mod payload_file;
+pub mod proxy;
+pub mod deliver;
