@@ -24,3 +24,5 @@ pub mod payload;
 pub mod payload_file;
 pub mod proxy;
 pub mod deliver;
+pub mod report;
+pub mod log;

@@ -1,0 +1,112 @@
+//! The story: settings, run, verdict, payload, delivery, exit code.
+
+use std::ffi::OsString;
+use std::io::BufReader;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use anyhow::Result;
+use plugin_gitops_status::deliver::{Courier, Delivery};
+use plugin_gitops_status::log::Log;
+use plugin_gitops_status::payload::{Circumstances, Payloads, payloads};
+use plugin_gitops_status::run::{Ending, Signals};
+use plugin_gitops_status::scratch::Scratch;
+use plugin_gitops_status::settings::Settings;
+use plugin_gitops_status::verdict::{Verdict, judge};
+use plugin_gitops_status::{ansible_cfg, observe::observe, payload_file, playbook, proxy, report, run};
+use time::OffsetDateTime;
+
+/// The exit codes a pipeline may rely on; a step that is ended by a signal adds the signal's number to the last one.
+const DONE: u8 = 0;
+const FAILED: u8 = 1;
+const DRIFTED: u8 = 2;
+const SIGNALLED: u8 = 128;
+
+fn main() -> ExitCode {
+    let environment: Vec<(OsString, OsString)> = std::env::vars_os().collect();
+    let log = Log::new(&environment);
+    let code = match std::env::args_os().nth(1) {
+        Some(argument) => match report::answer(&argument.to_string_lossy()) {
+            Ok(lines) => (DONE, lines),
+            Err(lines) => (FAILED, lines),
+        },
+        None => match Settings::read(environment.clone()) {
+            Err(problems) => (FAILED, report::problems(&problems.0)),
+            Ok(settings) => match step(&settings, environment, &log) {
+                Ok(code) => (code, Vec::new()),
+                Err(error) => (FAILED, report::error(&error)),
+            },
+        },
+    };
+    log.say(code.1);
+    ExitCode::from(code.0)
+}
+
+fn step(settings: &Settings, environment: Vec<(OsString, OsString)>, log: &Log) -> Result<u8> {
+    let (started, clock) = (OffsetDateTime::now_utc(), Instant::now());
+    let mut signals = Signals::listen()?;
+    let receiver = settings.receiver.as_ref().filter(|_| !settings.report.dry_run);
+    let courier = receiver.map(|receiver| Courier::new(receiver, &proxy::variables(&environment))).transpose()?;
+    let mut scratch = Scratch::new(&std::env::temp_dir(), settings.check.extra_vars.as_ref())?;
+
+    log.say(report::running(settings, ansible_cfg::ignored_in_working_directory()));
+    let ending = if let Some(why) = playbook::missing(&settings.check) {
+        Ending::NotStarted(why)
+    } else {
+        let invocation = playbook::invocation(&settings.check, &scratch, environment, log.colour);
+        run::run(&invocation, settings.check.timeout, &mut signals)?
+    };
+    if let Ending::Cancelled(signal) = ending {
+        return Ok(cancelled(signal, log));
+    }
+    let seen = observe(BufReader::new(scratch.take_events()?), scratch.nonce(), &settings.waivers);
+    let judgement = judge(settings, &ending, &seen);
+    log.say(report::judged(settings, &judgement, &seen));
+
+    let ansible_version = seen.ansible_version.as_deref();
+    let pipeline = &settings.identity.pipeline;
+    let circumstances = Circumstances { pipeline, started, duration: clock.elapsed(), ansible_version };
+    let payloads = payloads(settings, &judgement, &circumstances)?;
+    log.say(report::payloads(&payloads, settings.report.dry_run));
+    if let Some(path) = &settings.report.payload_file {
+        payload_file::write(path, &payloads.texts)?;
+    }
+    log.say([report::posting(receiver, payloads.texts.len())]);
+    let arrived = match &courier {
+        Some(courier) => deliver(courier, &payloads, &mut signals, log)?,
+        None => true,
+    };
+    if let Some(signal) = signals.cancelled() {
+        return Ok(cancelled(signal, log));
+    }
+    Ok(match judgement.verdict {
+        _ if !arrived || !judgement.complete() => FAILED,
+        Verdict::OutOfSync { .. } if settings.report.fail_on_drift && courier.is_some() => DRIFTED,
+        Verdict::OutOfSync { .. } | Verdict::Synced => DONE,
+        Verdict::Unknown => FAILED,
+    })
+}
+
+/// Sends every payload, in the order of the servers' names; whether all of them arrived.
+fn deliver(courier: &Courier, payloads: &Payloads, signals: &mut Signals, log: &Log) -> Result<bool> {
+    let (mut taken, mut lost) = (None, 0);
+    for (server, text) in &payloads.texts {
+        let server = Some(server.as_str()).filter(|_| payloads.texts.len() > 1);
+        let say = |attempt, failure: &_, pause| log.say([report::attempt(server, attempt, failure, pause)]);
+        match courier.deliver(text, signals, say)? {
+            Delivery::Delivered(status) => taken = Some(status),
+            Delivery::Cancelled(_) => return Ok(false),
+            Delivery::Failed(failure, attempts) => {
+                lost += 1;
+                log.say(report::undelivered(server, &failure, attempts));
+            }
+        }
+    }
+    log.say(taken.filter(|_| lost == 0).map(report::delivered));
+    Ok(lost == 0)
+}
+
+fn cancelled(signal: i32, log: &Log) -> u8 {
+    log.say(report::cancelled(signal));
+    SIGNALLED.saturating_add(u8::try_from(signal).unwrap_or_default())
+}
