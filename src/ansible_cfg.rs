@@ -31,6 +31,11 @@ pub fn callback_plugins(config: Option<&Path>, home: Option<&Path>) -> String {
     parts.iter().map(|part| absolute(part).display().to_string()).collect::<Vec<_>>().join(":")
 }
 
+/// What the user's `ansible.cfg` adds to each ssh command line.
+pub fn ssh_extra_args(config: Option<&Path>, home: Option<&Path>) -> Option<String> {
+    value_of(&fs::read_to_string(found(config, home)?).ok()?, "ssh_connection", "ssh_extra_args")
+}
+
 /// Whether Ansible passes over an `ansible.cfg` in the working directory because anybody could have put it there.
 pub fn ignored_in_working_directory() -> bool {
     Path::new("ansible.cfg").exists() && world_writable(Path::new("."))

@@ -5,6 +5,8 @@
 
 // Read it from top to bottom: sorted by name it would tell nothing.
 mod value;
+pub mod ssh_key;
+mod table;
 pub mod settings;
 pub mod scratch;
 pub mod ansible_cfg;
@@ -16,6 +18,7 @@ pub mod drift_name;
 pub mod marker;
 pub mod evidence;
 pub mod waiver;
+pub mod facts;
 pub mod observe;
 pub mod reason;
 pub mod verdict;

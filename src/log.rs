@@ -26,7 +26,7 @@ impl Log {
         for line in lines {
             let text = line.painted(self.colour);
             let _ = match line.tone {
-                Tone::Error => writeln!(std::io::stderr(), "{text}"),
+                Tone::Error | Tone::Remedy => writeln!(std::io::stderr(), "{text}"),
                 Tone::Step | Tone::Plain | Tone::Good | Tone::Warning => writeln!(std::io::stdout(), "{text}"),
             };
         }

@@ -13,7 +13,7 @@ use plugin_gitops_status::run::{Ending, Signals};
 use plugin_gitops_status::scratch::Scratch;
 use plugin_gitops_status::settings::Settings;
 use plugin_gitops_status::verdict::{Verdict, judge};
-use plugin_gitops_status::{ansible_cfg, observe::observe, payload_file, playbook, proxy, report, run};
+use plugin_gitops_status::{ansible_cfg, observe::observe, payload_file, playbook, proxy, report, run, ssh_key};
 use time::OffsetDateTime;
 
 /// The exit codes a pipeline may rely on; a step that is ended by a signal adds the signal's number to the last one.
@@ -47,15 +47,16 @@ fn step(settings: &Settings, environment: Vec<(OsString, OsString)>, log: &Log) 
     let mut signals = Signals::listen()?;
     let receiver = settings.receiver.as_ref().filter(|_| !settings.report.dry_run);
     let courier = receiver.map(|receiver| Courier::new(receiver, &proxy::variables(&environment))).transpose()?;
-    let mut scratch = Scratch::new(&std::env::temp_dir(), settings.check.extra_vars.as_ref())?;
+    let mut scratch = Scratch::new(&std::env::temp_dir(), &settings.check)?;
 
-    log.say(report::running(settings, ansible_cfg::ignored_in_working_directory()));
-    let ending = if let Some(why) = playbook::missing(&settings.check) {
-        Ending::NotStarted(why)
-    } else {
-        let invocation = playbook::invocation(&settings.check, &scratch, environment, log.colour);
-        run::run(&invocation, settings.check.timeout, &mut signals)?
-    };
+    log.say(report::running(settings, ansible_cfg::ignored_in_working_directory(), scratch.secrets_on_disk()));
+    let ending =
+        if let Some(why) = playbook::missing(&settings.check).or_else(|| ssh_key::unusable(scratch.private_key()?)) {
+            Ending::NotStarted(why)
+        } else {
+            let invocation = playbook::invocation(&settings.check, &scratch, environment, log.colour);
+            run::run(&invocation, settings.check.timeout, &mut signals)?
+        };
     if let Ending::Cancelled(signal) = ending {
         return Ok(cancelled(signal, log));
     }

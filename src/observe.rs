@@ -5,10 +5,10 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::BufRead;
 
-use crate::event::{self, Event, Recap, Status, Task, TaskResult};
+use crate::event::{self, Event, Status, Task, TaskResult};
 use crate::event_file::{self, Damage};
 use crate::evidence::{Doubt, Evidence, weigh};
-use crate::marker::Statement;
+use crate::facts::{PlayFacts, PlaybookFacts};
 use crate::settings::Waivers;
 use crate::waiver::{Waived, matches};
 
@@ -27,79 +27,6 @@ pub struct Observation {
     pub last_task: Option<String>,
     /// What the waivers took out.
     pub waived: Waived,
-}
-
-/// One playbook file of the run.
-#[derive(Debug)]
-pub struct PlaybookFacts {
-    /// The options it ran with.
-    pub options: event::Playbook,
-    /// Its plays, in order.
-    pub plays: Vec<PlayFacts>,
-    /// Its recap, if it ran to its end.
-    pub recap: Option<BTreeMap<String, Recap>>,
-    /// Every host that was named or that anything ran on.
-    pub hosts: BTreeMap<String, HostFacts>,
-    /// Why results are no proof, by task.
-    pub doubts: BTreeMap<(Doubt, String), Doubtful>,
-    /// `meta` tasks that ended something early: what they did, and how often.
-    pub endings: BTreeMap<String, u64>,
-    /// Statements made for several hosts: the speaker, and whom it spoke for.
-    pub summaries: BTreeMap<String, BTreeSet<String>>,
-}
-
-/// One play.
-#[derive(Debug)]
-pub struct PlayFacts {
-    /// Its name.
-    pub name: String,
-    /// Whether it was in check mode.
-    pub check: bool,
-    /// Whether `ignore_plays` names it.
-    pub waived: bool,
-    /// The hosts it names and Ansible's inventory holds, with those that took part.
-    pub named: BTreeMap<String, bool>,
-    /// It matched no host.
-    pub no_hosts: bool,
-    /// A failure on one host may have ended it for all.
-    pub ended_for_all: bool,
-    max_fail: bool,
-}
-
-/// What one host has shown in one playbook.
-#[derive(Debug, Default)]
-pub struct HostFacts {
-    /// A play names it and it stands in an inventory.
-    pub to_check: bool,
-    /// At least one task answered on it.
-    pub answered: bool,
-    /// Results that compared what they manage and found it as it should be.
-    pub verified: u64,
-    /// Results that read something on it.
-    pub looked: u64,
-    /// Tasks that were ok, changed ones included.
-    pub tasks_ok: u64,
-    /// Tasks that changed something, or would.
-    pub tasks_changed: u64,
-    /// Names of what differs, as its tasks say it.
-    pub drift: BTreeSet<String>,
-    /// A task that compared something and found a difference.
-    pub compared_changed: Option<String>,
-    /// What it states itself by markers.
-    pub statement: Statement,
-}
-
-/// Results of one task that are no proof for the same reason.
-#[derive(Debug, Default)]
-pub struct Doubtful {
-    /// The hosts it happened on.
-    pub hosts: BTreeSet<String>,
-    /// How many results.
-    pub count: u64,
-    /// What the first of them said.
-    pub detail: Option<String>,
-    /// The task only probes: it says `changed_when: false`.
-    pub probe: bool,
 }
 
 /// `meta` tasks that keep the rest of a play from running.
@@ -315,7 +242,7 @@ impl<'a> Observer<'a> {
         let trusted = play.check || !playbook.options.check;
 
         // The host it ran for has answered, wherever the work was done.
-        let facts = entry(&mut playbook.hosts, host);
+        let facts = playbook.host(host);
         facts.answered = true;
         if !result.item && result.status == Status::Ok {
             facts.tasks_ok += 1;
@@ -336,7 +263,7 @@ impl<'a> Observer<'a> {
             }
         }
         if !waived && trusted && !result.says.is_empty() && !task.handler {
-            entry(&mut playbook.hosts, host).statement.add(&result.says, &task.name);
+            playbook.host(host).statement.add(&result.says, &task.name);
             speaks_for(playbook, &self.batch, task, host);
         }
         if let (Some(job), Status::Ok) = (&result.job, result.status) {
@@ -354,11 +281,11 @@ impl<'a> Observer<'a> {
             }
             _ if waived || !trusted => {}
             Evidence::Nothing | Evidence::Doubtful(..) => {}
-            Evidence::Looked => entry(&mut playbook.hosts, subject).looked += 1,
-            Evidence::Verified => entry(&mut playbook.hosts, subject).verified += 1,
+            Evidence::Looked => playbook.host(subject).looked += 1,
+            Evidence::Verified => playbook.host(subject).verified += 1,
             Evidence::Drifted { names, compared } => {
                 let name = task.name.clone();
-                let facts = entry(&mut playbook.hosts, subject);
+                let facts = playbook.host(subject);
                 facts.looked += 1;
                 facts.drift.extend(names);
                 if compared {
@@ -405,12 +332,4 @@ fn speaks_for(playbook: &mut PlaybookFacts, batch: &Batch, task: &Task, speaker:
     let Some((_, earlier)) = playbook.plays.split_last() else { return };
     let hosts = earlier.iter().flat_map(|play| play.named.keys()).chain(&batch.hosts).cloned();
     playbook.summaries.entry(speaker.to_owned()).or_default().extend(hosts);
-}
-
-fn entry<'a>(hosts: &'a mut BTreeMap<String, HostFacts>, name: &str) -> &'a mut HostFacts {
-    if !hosts.contains_key(name) {
-        hosts.insert(name.to_owned(), HostFacts::default());
-    }
-    // Just made sure of; the look-up by reference spares an allocation for each event.
-    hosts.get_mut(name).unwrap_or_else(|| unreachable!("the host was inserted above"))
 }

@@ -102,9 +102,12 @@ fn environment(
     let callbacks = callback_plugins(&environment, scratch);
     environment.insert("ANSIBLE_CALLBACK_PLUGINS".into(), callbacks);
     environment.insert("ANSIBLE_LOCAL_TEMP".into(), scratch.local_temp().into());
+    // A module on the controller unpacks itself there, and leaves that behind when it is killed.
+    environment.insert("TMPDIR".into(), scratch.local_temp().into());
     // A master of an earlier run would vouch for a host key that this run never saw.
     environment.insert("ANSIBLE_SSH_CONTROL_PATH_DIR".into(), scratch.control_path_dir().into());
     environment.insert("ANSIBLE_SSH_CONTROL_PATH".into(), "%(directory)s/%%C".into());
+    reach(&mut environment, check, scratch);
     if !utf8_locale(&environment) {
         environment.insert("LC_ALL".into(), "C.UTF-8".into());
     }
@@ -114,17 +117,53 @@ fn environment(
     environment
 }
 
+/// How servers are reached and vaulted variables read. The key is an ssh option and not `ANSIBLE_PRIVATE_KEY_FILE`:
+/// Ansible resolves that path first, and a file in memory has no other name.
+fn reach(environment: &mut BTreeMap<OsString, OsString>, check: &Check, scratch: &Scratch) {
+    let mut options = Vec::new();
+    if let Some(key) = scratch.private_key() {
+        options.push("-o IdentitiesOnly=yes".to_owned());
+        options.push(format!("-o IdentityFile={}", key.display()));
+    }
+    if let Some(known_hosts) = scratch.known_hosts() {
+        options.push("-o StrictHostKeyChecking=yes -o GlobalKnownHostsFile=/dev/null".to_owned());
+        options.push(format!("-o 'UserKnownHostsFile={}'", known_hosts.display()));
+    }
+    // ssh takes an option's first value, and Ansible's own come first: without this one a `false` of the user's
+    // ansible.cfg would win over the strict checking above.
+    let checking = check.ssh.host_key_checking.or(scratch.known_hosts().map(|_| true));
+    if let Some(checking) = checking {
+        environment.insert("ANSIBLE_HOST_KEY_CHECKING".into(), if checking { "1" } else { "0" }.into());
+        environment.remove(OsStr::new("ANSIBLE_SSH_HOST_KEY_CHECKING"));
+    }
+    if let Some(password) = scratch.vault_password() {
+        environment.insert("ANSIBLE_VAULT_PASSWORD_FILE".into(), password.into());
+    }
+    if !options.is_empty() {
+        let theirs =
+            variable(environment, "ANSIBLE_SSH_EXTRA_ARGS").map(|theirs| theirs.to_string_lossy().into_owned());
+        let (config, home) = config_and_home(environment);
+        options.extend(theirs.or_else(|| ansible_cfg::ssh_extra_args(config, home.as_deref())));
+        environment.insert("ANSIBLE_SSH_EXTRA_ARGS".into(), options.join(" ").into());
+    }
+}
+
+fn variable<'a>(environment: &'a BTreeMap<OsString, OsString>, name: &str) -> Option<&'a OsString> {
+    environment.get(OsStr::new(name)).filter(|value| !value.is_empty())
+}
+
+fn config_and_home(environment: &BTreeMap<OsString, OsString>) -> (Option<&Path>, Option<PathBuf>) {
+    (variable(environment, "ANSIBLE_CONFIG").map(Path::new), variable(environment, "HOME").map(PathBuf::from))
+}
+
 /// Ours first: a plugin of the same name found earlier would be loaded in its place.
 fn callback_plugins(environment: &BTreeMap<OsString, OsString>, scratch: &Scratch) -> OsString {
-    let variable = |name: &str| environment.get(OsStr::new(name)).filter(|value| !value.is_empty());
     let mut list = scratch.callback_dir().as_os_str().to_owned();
-    let theirs = match variable("ANSIBLE_CALLBACK_PLUGINS") {
-        Some(theirs) => theirs.clone(),
-        None => ansible_cfg::callback_plugins(
-            variable("ANSIBLE_CONFIG").map(Path::new),
-            variable("HOME").map(PathBuf::from).as_deref(),
-        )
-        .into(),
+    let theirs = if let Some(theirs) = variable(environment, "ANSIBLE_CALLBACK_PLUGINS") {
+        theirs.clone()
+    } else {
+        let (config, home) = config_and_home(environment);
+        ansible_cfg::callback_plugins(config, home.as_deref()).into()
     };
     if !theirs.is_empty() {
         list.push(":");
@@ -135,7 +174,7 @@ fn callback_plugins(environment: &BTreeMap<OsString, OsString>, scratch: &Scratc
 
 /// Ansible refuses to start in a locale that is not UTF-8; with none set at all it chooses one itself.
 fn utf8_locale(environment: &BTreeMap<OsString, OsString>) -> bool {
-    let set = |name: &str| environment.get(OsStr::new(name)).filter(|value| !value.is_empty());
+    let set = |name: &str| variable(environment, name);
     match set("LC_ALL").or_else(|| set("LC_CTYPE")).or_else(|| set("LANG")) {
         None => true,
         Some(locale) => {

@@ -7,7 +7,7 @@ use crate::deliver::{Failure, FailureKind};
 use crate::observe::Observation;
 use crate::payload::{Payloads, escaped, status};
 use crate::playbook::inventories;
-use crate::reason::Reason;
+use crate::reason::{Reason, Rule};
 use crate::remedy::{hosts, remedy, said, sentence};
 use crate::settings::{Receiver, Settings, TABLE};
 use crate::verdict::{Judgement, Verdict};
@@ -32,8 +32,10 @@ pub enum Tone {
     Good,
     /// Something to look at.
     Warning,
-    /// What is wrong; these go to stderr.
+    /// What is wrong; to stderr.
     Error,
+    /// What can be done about it; to stderr too.
+    Remedy,
 }
 
 impl Line {
@@ -46,7 +48,7 @@ impl Line {
     pub fn painted(&self, colour: bool) -> String {
         let code = match self.tone {
             _ if !colour => return self.text.clone(),
-            Tone::Plain => return self.text.clone(),
+            Tone::Plain | Tone::Remedy => return self.text.clone(),
             Tone::Step => "1",
             Tone::Good => "32",
             Tone::Warning => "33",
@@ -114,8 +116,8 @@ pub fn error(error: &anyhow::Error) -> Vec<Line> {
 }
 
 /// The first heading, and what should be known before the run. `config_ignored`: Ansible will pass over the ansible.cfg
-/// of the working directory.
-pub fn running(settings: &Settings, config_ignored: bool) -> Vec<Line> {
+/// of the working directory. `secrets_on_disk`: there is no memory to keep them in.
+pub fn running(settings: &Settings, config_ignored: bool, secrets_on_disk: bool) -> Vec<Line> {
     let check = &settings.check;
     let mode = if check.check_mode { "check mode" } else { "its own drift check, no check mode" };
     let inventory = match inventories(&check.inventory) {
@@ -130,6 +132,14 @@ pub fn running(settings: &Settings, config_ignored: bool) -> Vec<Line> {
             "Ansible ignores the ansible.cfg here, because anybody may write to this directory; \
              set `ansible_config: ansible.cfg`",
         ));
+    }
+    if secrets_on_disk {
+        lines.push(warning(
+            "secrets lie in a private file that may be on a disk until this step ends, because /dev/shm cannot be written",
+        ));
+    }
+    if check.ssh.host_key_checking == Some(false) {
+        lines.push(warning("`host_key_checking` is off: any machine that answers at a server's address is believed"));
     }
     if settings.receiver.as_ref().is_some_and(|receiver| receiver.insecure_skip_verify) {
         lines.push(warning(
@@ -168,7 +178,20 @@ pub fn judged(settings: &Settings, judgement: &Judgement, seen: &Observation) ->
         Verdict::Synced | Verdict::Unknown => "Nothing can be claimed:",
     };
     lines.push(Line::new(Tone::Error, heading));
-    lines.extend(judgement.reasons.iter().flat_map(explained));
+    // A run that was cut off explains everything that is missing at its end.
+    let cut_off =
+        judgement.reasons.iter().any(|reason| matches!(reason.rule, Rule::NotStarted | Rule::TimedOut | Rule::Killed));
+    let follows = |rule: &Rule| {
+        matches!(
+            rule,
+            Rule::PlaybookUnfinished
+                | Rule::PlaybookNotRun
+                | Rule::NothingVerified
+                | Rule::NothingLooked
+                | Rule::NoStatement
+        )
+    };
+    lines.extend(judgement.reasons.iter().filter(|reason| !(cut_off && follows(&reason.rule))).flat_map(explained));
     lines
 }
 
@@ -176,14 +199,13 @@ fn explained(reason: &Reason) -> Vec<Line> {
     let said = said(reason).map(|said| format!(" ({said})")).unwrap_or_default();
     let mut lines = vec![Line::new(Tone::Error, format!("  - {}{said}", sentence(reason)))];
     if let Some(remedy) = remedy(reason) {
-        lines.push(Line::new(Tone::Plain, format!("    {remedy}")));
+        lines.push(Line::new(Tone::Remedy, format!("    {remedy}")));
     }
     lines
 }
 
 fn summary(judgement: &Judgement) -> String {
     let drifted = judgement.hosts.values().filter(|host| matches!(host.verdict, Verdict::OutOfSync { .. })).count();
-    let unclear = judgement.reasons.len();
     let status = status(&judgement.verdict);
     match &judgement.verdict {
         Verdict::Synced => {
@@ -193,7 +215,7 @@ fn summary(judgement: &Judgement) -> String {
         Verdict::OutOfSync { files } => {
             format!("{status}, {} on {}", counted(files.len(), "file"), counted(drifted, "host"))
         }
-        Verdict::Unknown => format!("{status}, for {}", counted(unclear, "reason")),
+        Verdict::Unknown => status.to_owned(),
     }
 }
 
@@ -288,7 +310,7 @@ pub fn undelivered(host: Option<&str>, failure: &Failure, attempts: u32) -> Vec<
     let attempts = counted(attempts as usize, "attempt");
     vec![
         Line::new(Tone::Error, format!("cannot deliver the status{whose}: {} ({attempts})", failed(failure))),
-        Line::new(Tone::Error, format!("  check {}", to_check(failure.kind))),
+        Line::new(Tone::Remedy, format!("  check {}", to_check(failure.kind))),
     ]
 }
 

@@ -2,18 +2,24 @@
 //!
 //! There are two: the run's own (callback, events, Ansible's temporary files) under the temporary directory, which
 //! may be a disk and has room for a big fleet's events; and one for what is secret or must have a short path (extra
-//! variables, ssh control sockets), in memory (`/dev/shm`) where there is one.
+//! variables, ssh control sockets), in memory (`/dev/shm`) where there is one. The key and the vault password are in
+//! no directory at all: they are files in memory that others reach through `/proc`, gone with this process.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::Write;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow};
+use rustix::fs::{MemfdFlags, Mode};
 
-use crate::settings::Secret;
+use crate::settings::{Check, Secret};
 
 const CALLBACK: &str = include_str!("drift_events.py");
+
+/// What Linux calls a file system that lives in memory (`TMPFS_MAGIC` of its headers).
+const TMPFS: rustix::fs::FsWord = 0x0102_1994;
 
 /// The directories and files of one run.
 #[derive(Debug)]
@@ -26,39 +32,67 @@ pub struct Scratch {
     nonce: String,
     /// Opened before the run: a file that takes this one's place later is not the one that is read.
     events: Option<File>,
-    /// Whether extra variables were written.
-    extra_vars: bool,
+    extra_vars: Option<PathBuf>,
+    known_hosts: Option<PathBuf>,
+    private_key: Option<Hidden>,
+    vault_password: Option<Hidden>,
+}
+
+/// A secret as a file that others can open while we live, and that is gone with us, killed or not.
+#[derive(Debug)]
+struct Hidden {
+    path: PathBuf,
+    /// The file in memory; without it the path is a file in the private directory.
+    memory: Option<OwnedFd>,
 }
 
 impl Scratch {
-    /// Makes the directories, the callback and the event file. `temporary` is the directory for temporary files.
+    /// Makes the directories, the callback, the event file and what `check` keeps in files. `temporary` is the
+    /// directory for temporary files.
     ///
     /// # Errors
     /// A directory or file that cannot be made, by its path.
-    pub fn new(temporary: &Path, extra_vars: Option<&Secret>) -> Result<Self> {
+    pub fn new(temporary: &Path, check: &Check) -> Result<Self> {
         let nonce = format!("drift_events_{}", random()?);
-        let memory = Path::new("/dev/shm");
         let folder = private_folder(temporary, &nonce).with_context(|| {
             format!(
                 "cannot make a private directory in `{}`; set TMPDIR to a directory that can be written",
                 temporary.display()
             )
         })?;
-        let mut scratch = Self { private: folder.clone(), folder, nonce, events: None, extra_vars: false };
-        if let Ok(private) = private_folder(memory, &format!("gs-{}", &scratch.nonce[scratch.nonce.len() - 10..])) {
+        let mut scratch = Self {
+            private: folder.clone(),
+            folder,
+            nonce,
+            events: None,
+            extra_vars: None,
+            known_hosts: None,
+            private_key: None,
+            vault_password: None,
+        };
+        // Short, because a socket's path below it may have some hundred bytes and no more.
+        let name = format!("gs-{}", &scratch.nonce[scratch.nonce.len() - 10..]);
+        if let Ok(private) = private_folder(Path::new("/dev/shm"), &name) {
             scratch.private = private;
         }
         for folder in [scratch.local_temp(), scratch.control_path_dir()] {
             DirBuilder::new().mode(0o700).create(&folder).with_context(|| cannot_write(&folder))?;
         }
-        write_private(&scratch.callback_dir().join(format!("{}.py", scratch.nonce)), CALLBACK.as_bytes())?;
+        write_private(&scratch.callback_dir().join(format!("{}.py", scratch.nonce)), CALLBACK)?;
         let events = scratch.callback_dir().join("events");
-        write_private(&events, b"")?;
+        write_private(&events, "")?;
         scratch.events = Some(File::open(&events).with_context(|| format!("cannot open `{}`", events.display()))?);
-        if let Some(extra_vars) = extra_vars {
-            write_private(&scratch.private.join("extra_vars.json"), extra_vars.expose().as_bytes())?;
-            scratch.extra_vars = true;
-        }
+        let file = |name: &str, text: Option<&str>| -> Result<Option<PathBuf>> {
+            let path = scratch.private.join(name);
+            text.map(|text| write_private(&path, text).map(|()| path.clone())).transpose()
+        };
+        let hidden =
+            |name: &str, secret: Option<&Secret>| secret.map(|secret| hidden(&scratch.private.join(name), secret));
+        let extra_vars = file("extra_vars.json", check.extra_vars.as_ref().map(Secret::expose))?;
+        let known_hosts = file("known_hosts", check.ssh.known_hosts.as_deref())?;
+        let private_key = hidden("key", check.ssh.private_key.as_ref()).transpose()?;
+        scratch.vault_password = hidden("vault", check.vault_password.as_ref()).transpose()?;
+        (scratch.extra_vars, scratch.known_hosts, scratch.private_key) = (extra_vars, known_hosts, private_key);
         Ok(scratch)
     }
 
@@ -78,8 +112,30 @@ impl Scratch {
     }
 
     /// The file with the extra variables, if there are any.
-    pub fn extra_vars(&self) -> Option<PathBuf> {
-        self.extra_vars.then(|| self.private.join("extra_vars.json"))
+    pub fn extra_vars(&self) -> Option<&Path> {
+        self.extra_vars.as_deref()
+    }
+
+    /// The file with the known hosts, if they are set.
+    pub fn known_hosts(&self) -> Option<&Path> {
+        self.known_hosts.as_deref()
+    }
+
+    /// The file with the private key, if it is set.
+    pub fn private_key(&self) -> Option<&Path> {
+        self.private_key.as_ref().map(|hidden| hidden.path.as_path())
+    }
+
+    /// The file with the vault password, if it is set.
+    pub fn vault_password(&self) -> Option<&Path> {
+        self.vault_password.as_ref().map(|hidden| hidden.path.as_path())
+    }
+
+    /// Whether something secret lies on what may be a disk, because the platform has nothing better.
+    pub fn secrets_on_disk(&self) -> bool {
+        let on_disk = !rustix::fs::statfs(&self.private).is_ok_and(|found| found.f_type == TMPFS);
+        let hidden = [&self.private_key, &self.vault_password].into_iter().flatten();
+        on_disk && (self.extra_vars.is_some() || hidden.into_iter().any(|hidden| hidden.memory.is_none()))
     }
 
     /// What every event line of this run is signed with.
@@ -111,10 +167,28 @@ fn private_folder(parent: &Path, name: &str) -> std::io::Result<PathBuf> {
     Ok(folder)
 }
 
-fn write_private(path: &Path, content: &[u8]) -> Result<()> {
+/// In memory where the kernel has files there, else in the private directory.
+fn hidden(path: &Path, secret: &Secret) -> Result<Hidden> {
+    let memory = rustix::fs::memfd_create("secret", MemfdFlags::CLOEXEC).and_then(|memory| {
+        // ssh refuses a key that others may read, and Ansible would run an executable password file as a script.
+        rustix::fs::fchmod(&memory, Mode::RUSR | Mode::WUSR)?;
+        Ok(memory)
+    });
+    if let Ok(memory) = memory {
+        let mut file = File::from(memory);
+        file.write_all(secret.expose().as_bytes()).context("cannot write a secret to memory")?;
+        let memory = OwnedFd::from(file);
+        let path = format!("/proc/{}/fd/{}", std::process::id(), memory.as_raw_fd());
+        return Ok(Hidden { path: path.into(), memory: Some(memory) });
+    }
+    write_private(path, secret.expose())?;
+    Ok(Hidden { path: path.to_owned(), memory: None })
+}
+
+fn write_private(path: &Path, content: &str) -> Result<()> {
     let mut file =
         OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).with_context(|| cannot_write(path))?;
-    file.write_all(content).with_context(|| cannot_write(path))
+    file.write_all(content.as_bytes()).with_context(|| cannot_write(path))
 }
 
 fn cannot_write(path: &Path) -> String {
@@ -131,25 +205,45 @@ pub(crate) fn random() -> Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::settings::Settings;
     use std::os::unix::fs::PermissionsExt;
+
+    fn check(settings: &[(&str, &str)]) -> Check {
+        let all = [
+            ("PLUGIN_PLAYBOOK", "p.yml"),
+            ("PLUGIN_REPO_NAME", "r"),
+            ("PLUGIN_SERVER_NAME", "s"),
+            ("PLUGIN_DRY_RUN", "yes"),
+        ];
+        let variables = all.iter().chain(settings).map(|(name, value)| (name.into(), value.into()));
+        Settings::read(variables).unwrap().check
+    }
 
     #[test]
     fn everything_is_private_and_gone_after_the_run() {
-        let scratch = Scratch::new(&std::env::temp_dir(), Some(&Secret::new("{\"a\":1}"))).unwrap();
+        let check = check(&[
+            ("PLUGIN_EXTRA_VARS", "{\"a\":1}"),
+            ("PLUGIN_VAULT_PASSWORD", "v"),
+            ("PLUGIN_SSH_KNOWN_HOSTS", "h k"),
+        ]);
+        let scratch = Scratch::new(&std::env::temp_dir(), &check).unwrap();
         let folders = [scratch.callback_dir().to_owned(), scratch.private.clone()];
         for folder in &folders {
             assert_eq!(fs::metadata(folder).unwrap().permissions().mode() & 0o777, 0o700);
         }
-        let vars = scratch.extra_vars().unwrap();
-        assert_eq!(fs::metadata(&vars).unwrap().permissions().mode() & 0o777, 0o600);
-        assert_eq!(fs::read_to_string(vars).unwrap(), "{\"a\":1}");
+        let files = [scratch.extra_vars(), scratch.known_hosts(), scratch.vault_password()]
+            .map(|path| path.unwrap().to_owned());
+        for (file, content) in files.iter().zip(["{\"a\":1}", "h k\n", "v"]) {
+            assert_eq!(fs::metadata(file).unwrap().permissions().mode() & 0o777, 0o600);
+            assert_eq!(&fs::read_to_string(file).unwrap(), content);
+        }
         drop(scratch);
-        assert!(folders.iter().all(|folder| !folder.exists()));
+        assert!(folders.iter().chain(&files).all(|path| !path.exists()));
     }
 
     #[test]
     fn a_temporary_directory_that_does_not_exist_is_named() {
-        let error = Scratch::new(Path::new("/nonexistent/tmp"), None).unwrap_err();
+        let error = Scratch::new(Path::new("/nonexistent/tmp"), &check(&[])).unwrap_err();
         assert!(format!("{error:#}").contains("`/nonexistent/tmp`"), "{error:#}");
     }
 }

@@ -1,0 +1,91 @@
+//! What a playbook has shown, play by play and host by host.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::event::{self, Recap};
+use crate::evidence::Doubt;
+use crate::marker::Statement;
+
+/// One playbook file of the run.
+#[derive(Debug)]
+pub struct PlaybookFacts {
+    /// The options it ran with.
+    pub options: event::Playbook,
+    /// Its plays, in order.
+    pub plays: Vec<PlayFacts>,
+    /// Its recap, if it ran to its end.
+    pub recap: Option<BTreeMap<String, Recap>>,
+    /// Every host that was named or that anything ran on.
+    pub hosts: BTreeMap<String, HostFacts>,
+    /// Why results are no proof, by task.
+    pub doubts: BTreeMap<(Doubt, String), Doubtful>,
+    /// `meta` tasks that ended something early: what they did, and how often.
+    pub endings: BTreeMap<String, u64>,
+    /// Statements made for several hosts: the speaker, and whom it spoke for.
+    pub summaries: BTreeMap<String, BTreeSet<String>>,
+}
+
+/// One play.
+#[derive(Debug)]
+pub struct PlayFacts {
+    /// Its name.
+    pub name: String,
+    /// Whether it was in check mode.
+    pub check: bool,
+    /// Whether `ignore_plays` names it.
+    pub waived: bool,
+    /// The hosts it names and Ansible's inventory holds, with those that took part.
+    pub named: BTreeMap<String, bool>,
+    /// It matched no host.
+    pub no_hosts: bool,
+    /// A failure on one host may have ended it for all.
+    pub ended_for_all: bool,
+    pub(crate) max_fail: bool,
+}
+
+/// What one host has shown in one playbook.
+#[derive(Debug, Default)]
+pub struct HostFacts {
+    /// A play names it and it stands in an inventory.
+    pub to_check: bool,
+    /// At least one task answered on it.
+    pub answered: bool,
+    /// Results that compared what they manage and found it as it should be.
+    pub verified: u64,
+    /// Results that read something on it.
+    pub looked: u64,
+    /// Tasks that were ok, changed ones included.
+    pub tasks_ok: u64,
+    /// Tasks that changed something, or would.
+    pub tasks_changed: u64,
+    /// Names of what differs, as its tasks say it.
+    pub drift: BTreeSet<String>,
+    /// A task that compared something and found a difference.
+    pub compared_changed: Option<String>,
+    /// What it states itself by markers.
+    pub statement: Statement,
+}
+
+/// Results of one task that are no proof for the same reason.
+#[derive(Debug, Default)]
+pub struct Doubtful {
+    /// The hosts it happened on.
+    pub hosts: BTreeSet<String>,
+    /// How many results.
+    pub count: u64,
+    /// What the first of them said.
+    pub detail: Option<String>,
+    /// The task only probes: it says `changed_when: false`.
+    pub probe: bool,
+}
+
+impl PlaybookFacts {
+    /// The facts about a host, empty ones for a host not met before.
+    pub(crate) fn host(&mut self, name: &str) -> &mut HostFacts {
+        if !self.hosts.contains_key(name) {
+            self.hosts.insert(name.to_owned(), HostFacts::default());
+        }
+        // Just made sure of; the look-up by reference spares an allocation for each event.
+        self.hosts.get_mut(name).unwrap_or_else(|| unreachable!("the host was inserted above"))
+    }
+}
