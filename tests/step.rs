@@ -1,0 +1,390 @@
+//! The built binary as a pipeline runs it: a real `ansible-playbook`, a real sshd, the real status server of the examples.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod support;
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use support::{Ended, Receiver, StatusServer, WithSettings, copy, ended, root, step, surroundings};
+use tempfile::TempDir;
+
+/// The example's repository, and an empty directory that stands for the server's /etc.
+struct Example {
+    folder: TempDir,
+}
+
+impl Example {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        copy(&root().join("examples/rsyslog"), &folder.path().join("rsyslog"));
+        fs::create_dir(folder.path().join("etc")).unwrap();
+        Self { folder }
+    }
+
+    fn repository(&self) -> PathBuf {
+        self.folder.path().join("rsyslog")
+    }
+
+    fn etc(&self) -> PathBuf {
+        self.folder.path().join("etc")
+    }
+
+    fn extra_vars(&self) -> String {
+        format!(r#"{{"etc":"{}","ansible_connection":"local","ansible_become":false}}"#, self.etc().display())
+    }
+
+    fn deployed() -> Self {
+        let example = Self::new();
+        let mut deploy = Command::new("ansible-playbook");
+        surroundings(&mut deploy).current_dir(example.repository()).args([
+            "-e",
+            &example.extra_vars(),
+            "-i",
+            "ansible/inventory.ini",
+            "ansible/playbooks/deploy.yml",
+        ]);
+        let end = ended(&mut deploy);
+        assert_eq!(end.code, Some(0), "{end:?}");
+        example
+    }
+
+    /// The step of the example's pipeline, on this directory.
+    fn step(&self, url: &str) -> Command {
+        let mut step = step(&self.repository());
+        step.env("CI_REPO_NAME", "rsyslog").settings([
+            ("gitops_status_server_url", url),
+            ("server_name", "rsyslog-lab"),
+            ("playbook", "ansible/playbooks/drift-check.yml"),
+            ("inventory", "ansible/inventory.ini"),
+            ("ansible_config", "ansible.cfg"),
+            ("extra_vars", &self.extra_vars()),
+        ]);
+        step
+    }
+}
+
+/// A payload or a list of them without the time in it, which is checked to be one.
+fn timeless(json: &str) -> String {
+    let (before, rest) = json.split_once(r#""last_check":""#).unwrap();
+    let (time, after) = rest.split_once('"').unwrap();
+    let shape: String = time.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
+    assert_eq!(shape, "0000-00-00T00:00:00Z");
+    format!(r#"{before}"last_check":"TIME"{after}"#)
+}
+
+const SYNCED: &str = r#"{"repo":"rsyslog","server":"rsyslog-lab","sync_status":"SYNCED","drift_count":0,"files":[],"last_check":"TIME"}"#;
+const DRIFTED: &str = r#"{"repo":"rsyslog","server":"rsyslog-lab","sync_status":"OUT_OF_SYNC","drift_count":2,"files":[{"name":"rsyslog.conf"},{"name":"rsyslog.d/30-lab.conf"}],"last_check":"TIME"}"#;
+
+#[test]
+fn the_example_is_reported_byte_for_byte_and_shown_by_the_status_server() {
+    for check in ["true", "false"] {
+        let example = Example::deployed();
+        let store = example.folder.path().join("statuses.json");
+        let server = StatusServer::start(&["--file", store.to_str().unwrap()]);
+        let receiver = Receiver::start();
+
+        let end = ended(example.step(&server.url).settings([("check", check)]));
+        assert_eq!(end.code, Some(0), "{end:?}");
+        assert!(end.stdout.ends_with("✓ Status update successful (HTTP 200)\n"), "{end:?}");
+        assert_eq!(timeless(&server.statuses()), format!("[{SYNCED}]"));
+
+        for file in ["rsyslog.conf", "rsyslog.d/30-lab.conf"] {
+            fs::write(example.etc().join(file), "edited by hand\n").unwrap();
+        }
+        let end = ended(example.step(&server.url).settings([("check", check)]));
+        assert_eq!(end.code, Some(0), "{end:?}");
+        assert_eq!(timeless(&server.statuses()), format!("[{DRIFTED}]"));
+        assert_eq!(fs::read_to_string(example.etc().join("rsyslog.conf")).unwrap(), "edited by hand\n");
+
+        let end = ended(example.step(&receiver.url()).settings([("check", check), ("fail_on_drift", "yes")]));
+        assert_eq!(end.code, Some(2), "{end:?}");
+        let posts = receiver.posts();
+        assert_eq!(timeless(&posts[0].body), DRIFTED);
+        assert_eq!((posts.len(), posts[0].path.as_str()), (1, "/api/status"));
+        assert_eq!(posts[0].header("content-type"), Some("application/json"));
+        assert_eq!(posts[0].header("user-agent"), Some(concat!("plugin-gitops-status/", env!("CARGO_PKG_VERSION"))));
+    }
+}
+
+#[test]
+fn the_deploy_playbook_itself_can_be_the_check() {
+    let example = Example::deployed();
+    fs::write(example.etc().join("rsyslog.conf"), "edited by hand\n").unwrap();
+    let receiver = Receiver::start();
+    let settings = [("playbook", "ansible/playbooks/deploy.yml"), ("relative_to", example.etc().to_str().unwrap())]
+        .map(|(name, value)| (name, value.to_owned()));
+    let end =
+        ended(example.step(&receiver.url()).settings(settings.iter().map(|(name, value)| (*name, value.as_str()))));
+    assert_eq!(end.code, Some(0), "{end:?}");
+    assert!(receiver.posts()[0].body.contains(r#""files":[{"name":"rsyslog.conf"}]"#), "{:?}", receiver.posts());
+    assert_eq!(fs::read_to_string(example.etc().join("rsyslog.conf")).unwrap(), "edited by hand\n");
+}
+
+#[test]
+fn a_dry_run_prints_what_would_be_sent_and_the_file_holds_the_same() {
+    let example = Example::deployed();
+    let file = example.folder.path().join("payload.json");
+    let mut step = example.step("");
+    let end = ended(step.settings([("dry_run", "on"), ("payload_file", file.to_str().unwrap())]));
+    assert_eq!(end.code, Some(0), "{end:?}");
+    let printed = end.stdout.lines().find_map(|line| line.strip_prefix("[3/4] Payload: ")).unwrap();
+    assert_eq!(timeless(printed), SYNCED);
+    assert_eq!(fs::read_to_string(file).unwrap(), format!("{printed}\n"));
+    assert!(end.stdout.ends_with("[4/4] Dry run, nothing is sent\n"), "{end:?}");
+}
+
+#[test]
+fn per_host_and_details_report_each_host_by_its_own_name() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("hosts"), "[all]\nweb1\nweb2\ndead ansible_connection=ssh ansible_host=127.0.0.1 ansible_port=1\n[all:vars]\nansible_connection=local\n").unwrap();
+    let playbook = "- hosts: all\n  gather_facts: false\n  tasks:\n    - name: manage it\n      copy: {content: x, dest: \"{{ lookup('env', 'TARGET') }}/{{ inventory_hostname }}\"}\n";
+    fs::write(folder.path().join("site.yml"), playbook).unwrap();
+    fs::write(folder.path().join("web1"), "x").unwrap();
+    fs::write(folder.path().join("web2"), "y").unwrap();
+    let receiver = Receiver::start();
+    let end = ended(step(folder.path()).env("TARGET", folder.path()).settings([
+        ("gitops_status_server_url", receiver.url().as_str()),
+        ("repo_name", "r"),
+        ("playbook", "site.yml"),
+        ("inventory", "hosts"),
+        ("per_host", "true"),
+        ("details", "true"),
+    ]));
+    assert_eq!(end.code, Some(1), "{end:?}");
+    let bodies: Vec<serde_json::Value> =
+        receiver.posts().iter().map(|post| serde_json::from_str(&post.body).unwrap()).collect();
+    let told: Vec<_> =
+        bodies.iter().map(|body| (body["server"].as_str().unwrap(), body["sync_status"].as_str().unwrap())).collect();
+    assert_eq!(told, [("web1", "SYNCED"), ("web2", "OUT_OF_SYNC")], "{end:?}");
+    assert_eq!(bodies[1]["details"]["hosts"]["web2"]["tasks_changed"], 1);
+    assert_eq!(bodies[1]["details"]["schema"], 1);
+    assert!(end.stderr.contains("nothing is claimed for dead"), "{end:?}");
+    assert!(end.stderr.contains("on dead: task `manage it` could not reach the host"), "{end:?}");
+}
+
+fn refused(end: &Ended, receiver: &Receiver, parts: &[&str]) {
+    assert_eq!(end.code, Some(1), "{end:?}");
+    assert!(receiver.posts().is_empty());
+    for part in parts {
+        assert!(end.stderr.contains(part), "{part:?} is missing in {end:?}");
+    }
+}
+
+#[test]
+fn what_is_not_there_is_named_in_a_sentence() {
+    let example = Example::deployed();
+    let receiver = Receiver::start();
+    let run = |settings: &[(&str, &str)]| ended(example.step(&receiver.url()).settings(settings.iter().copied()));
+    refused(
+        &run(&[("playbook", "ansible/none.yml")]),
+        &receiver,
+        &["playbook `ansible/none.yml` does not exist", "check the path"],
+    );
+    refused(&run(&[("inventory", "none.ini")]), &receiver, &["inventory `none.ini` does not exist", "`none.ini,`"]);
+    refused(
+        &run(&[("ansible_config", "none.cfg")]),
+        &receiver,
+        &["`ansible_config` names `none.cfg`, which does not exist"],
+    );
+    let mut step = example.step(&receiver.url());
+    refused(
+        &ended(step.env("PATH", "/nonexistent")),
+        &receiver,
+        &["`ansible-playbook` is not on PATH", "install ansible-core"],
+    );
+    refused(&run(&[("payload_file", "/nonexistent/x")]), &receiver, &["cannot write the payload to `/nonexistent/x`"]);
+    refused(
+        &run(&[("chek", "no"), ("forks", "many")]),
+        &receiver,
+        &["`chek` is not a setting; did you mean `check`?", "`forks` is \"many\""],
+    );
+}
+
+#[test]
+fn a_redirect_is_no_success_and_names_its_target() {
+    let example = Example::deployed();
+    let server = tiny_http::Server::http("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", server.server_addr());
+    let answering = std::thread::spawn(move || {
+        let request = server.recv().unwrap();
+        let location = tiny_http::Header::from_bytes("Location", "http://login.example/").unwrap();
+        request.respond(tiny_http::Response::from_string("moved").with_status_code(302).with_header(location)).unwrap();
+    });
+    let end = ended(&mut example.step(&url));
+    answering.join().unwrap();
+    assert_eq!(end.code, Some(1), "{end:?}");
+    assert!(end.stderr.contains("HTTP 302: it redirects to http://login.example/ (1 attempt)"), "{end:?}");
+}
+
+#[test]
+fn the_status_servers_own_sentence_is_shown() {
+    let example = Example::deployed();
+    let token = example.folder.path().join("token");
+    fs::write(&token, "right\n").unwrap();
+    let store = example.folder.path().join("statuses.json");
+    let server = StatusServer::start(&["--file", store.to_str().unwrap(), "--token-file", token.to_str().unwrap()]);
+    let end = ended(example.step(&server.url).settings([("status_server_token", "wrong")]));
+    assert_eq!(end.code, Some(1), "{end:?}");
+    assert!(end.stderr.contains("HTTP 401: the bearer token is missing or wrong"), "{end:?}");
+    assert!(end.stderr.contains("check `status_server_token`"), "{end:?}");
+    assert!(!format!("{end:?}").contains("\"wrong\""), "{end:?}");
+    assert_eq!(server.statuses(), "[]");
+    let end = ended(example.step(&server.url).settings([("status_server_token", "right")]));
+    assert_eq!(end.code, Some(0), "{end:?}");
+}
+
+/// A playbook that says where it is and then waits for ever.
+fn hanging(folder: &Path) -> Command {
+    let playbook = "- hosts: all\n  gather_facts: false\n  tasks:\n    - name: reached\n      debug: {msg: here}\n    - name: hang\n      command: sleep 3600\n      check_mode: false\n";
+    fs::write(folder.join("hang.yml"), playbook).unwrap();
+    fs::write(folder.join("hosts"), "web1 ansible_connection=local\n").unwrap();
+    let mut step = step(folder);
+    step.settings([("playbook", "hang.yml"), ("inventory", "hosts"), ("repo_name", "r"), ("server_name", "s")]);
+    step.env("TMPDIR", folder.join("tmp"));
+    fs::create_dir(folder.join("tmp")).unwrap();
+    step
+}
+
+fn processes_naming(text: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir("/proc").unwrap().flatten() {
+        let environment = fs::read(entry.path().join("environ")).unwrap_or_default();
+        if String::from_utf8_lossy(&environment).contains(text) {
+            found.push(entry.file_name().to_string_lossy().into_owned());
+        }
+    }
+    found
+}
+
+#[test]
+fn a_signal_ends_the_run_claims_nothing_and_leaves_nothing() {
+    for (signal, code) in
+        [(rustix::process::Signal::TERM, 143), (rustix::process::Signal::INT, 130), (rustix::process::Signal::HUP, 129)]
+    {
+        let folder = tempfile::tempdir().unwrap();
+        let receiver = Receiver::start();
+        let mut step = hanging(folder.path());
+        step.settings([("gitops_status_server_url", receiver.url().as_str()), ("report_unknown", "true")]);
+        let mut child = step.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        assert!(lines.any(|line| line.unwrap().contains("TASK [hang]")));
+        rustix::process::kill_process(rustix::process::Pid::from_child(&child), signal).unwrap();
+        let end: Ended = child.wait_with_output().unwrap().into();
+        assert_eq!(end.code, Some(code), "{end:?}");
+        assert!(end.stderr.contains("nothing is claimed"), "{end:?}");
+        assert!(receiver.posts().is_empty());
+        assert_eq!(fs::read_dir(folder.path().join("tmp")).unwrap().count(), 0);
+        assert_eq!(processes_naming(folder.path().to_str().unwrap()), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn a_run_over_its_time_is_ended_and_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let receiver = Receiver::start();
+    let mut step = hanging(folder.path());
+    let end = ended(step.settings([("gitops_status_server_url", receiver.url().as_str()), ("timeout", "4s")]));
+    refused(&end, &receiver, &["the run was not over within `timeout` (during task `hang`)", "raise `timeout`"]);
+    assert_eq!(fs::read_dir(folder.path().join("tmp")).unwrap().count(), 0);
+    assert_eq!(processes_naming(folder.path().to_str().unwrap()), Vec::<String>::new());
+}
+
+#[test]
+fn a_server_is_reached_by_ssh_with_the_settings_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let case = folder.path();
+    let mut sshd = Command::new(root().join("tests/sshd.sh"));
+    assert_eq!(ended(surroundings(&mut sshd).env("CASE_TMP", case)).code, Some(0));
+    let read = |name: &str| fs::read_to_string(case.join("ssh").join(name)).unwrap();
+    let port = read("port");
+    let inventory = format!(
+        "web1 ansible_host=127.0.0.1 ansible_port={} ansible_python_interpreter=/usr/bin/python3\n",
+        port.trim()
+    );
+    fs::write(case.join("hosts"), inventory).unwrap();
+    fs::write(case.join("managed"), "as it should be").unwrap();
+    fs::write(case.join("secret.yml"), "").unwrap();
+    let playbook = "- hosts: all\n  gather_facts: false\n  tasks:\n    - name: manage it\n      copy: {content: as it should be, dest: \"{{ lookup('env', 'TARGET') }}/managed\"}\n";
+    fs::write(case.join("site.yml"), playbook).unwrap();
+    fs::create_dir(case.join("home")).unwrap();
+    let receiver = Receiver::start();
+    let (key, known_hosts) = (read("key"), read("known_hosts"));
+    let run = |key: &str, known_hosts: &str| {
+        let mut step = step(case);
+        step.env("TARGET", case).env("HOME", case.join("home")).settings([
+            ("gitops_status_server_url", receiver.url().as_str()),
+            ("repo_name", "r"),
+            ("server_name", "s"),
+            ("playbook", "site.yml"),
+            ("inventory", "hosts"),
+            ("ssh_private_key", key),
+            ("ssh_known_hosts", known_hosts),
+        ]);
+        ended(&mut step)
+    };
+    // As a secret store on Windows would keep it.
+    let end = run(key.trim_end().replace('\n', "\r\n").as_str(), &known_hosts);
+    assert_eq!(end.code, Some(0), "{end:?}");
+    assert_eq!(receiver.posts().len(), 1);
+    assert!(receiver.posts()[0].body.contains(r#""sync_status":"SYNCED""#));
+
+    let other = known_hosts.split(' ').next().unwrap().to_owned() + " " + read("key.pub").rsplit_once(' ').unwrap().0;
+    let end = run(&key, &other);
+    assert_eq!(end.code, Some(1), "{end:?}");
+    assert!(end.stderr.contains("could not reach the host"), "{end:?}");
+    assert_eq!(receiver.posts().len(), 1);
+    // The third line of the text holds numbers that only ssh compares.
+    let mut lines: Vec<String> = key.lines().map(str::to_owned).collect();
+    let flipped = if lines[3].starts_with('A') { "B" } else { "A" };
+    lines[3].replace_range(..1, flipped);
+    let end = run(&lines.join("\n"), &known_hosts);
+    assert_eq!(end.code, Some(1), "{end:?}");
+    assert!(end.stderr.contains("`ssh_private_key` is damaged"), "{end:?}");
+    let stop = Command::new("kill").arg(read("pid").trim()).status().unwrap();
+    assert!(stop.success());
+}
+
+#[test]
+fn vaulted_variables_are_read_with_the_setting_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    fs::write(path("password"), "v4ult").unwrap();
+    fs::write(path("vars.yml"), "content: from the vault\n").unwrap();
+    let mut vault = Command::new("ansible-vault");
+    surroundings(&mut vault).arg("encrypt").arg("--vault-password-file").arg(path("password")).arg(path("vars.yml"));
+    assert_eq!(ended(&mut vault).code, Some(0));
+    fs::write(path("managed"), "from the vault").unwrap();
+    fs::write(path("site.yml"), "- hosts: all\n  gather_facts: false\n  vars_files: vars.yml\n  tasks:\n    - copy: {content: \"{{ content }}\", dest: \"{{ playbook_dir }}/managed\"}\n").unwrap();
+    let run = |password: &str| {
+        let mut step = step(folder.path());
+        ended(step.settings([
+            ("playbook", "site.yml"),
+            ("inventory", "h,"),
+            ("repo_name", "r"),
+            ("server_name", "s"),
+            ("dry_run", "1"),
+            ("vault_password", password),
+            ("extra_vars", "ansible_connection=local"),
+        ]))
+    };
+    let end = run("v4ult");
+    assert!(end.stdout.contains(r#""sync_status":"SYNCED""#), "{end:?}");
+    assert!(!end.stdout.contains("v4ult") && end.code == Some(0), "{end:?}");
+    assert_eq!(run("wrong").code, Some(1));
+}
+
+#[test]
+fn help_lists_every_setting_and_other_arguments_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let help = ended(step(folder.path()).arg("--help"));
+    assert_eq!(help.code, Some(0));
+    for setting in plugin_gitops_status::settings::TABLE {
+        assert!(help.stdout.contains(&format!("{} ", setting.variable())), "{} is missing", setting.name);
+    }
+    let version = ended(step(folder.path()).arg("--version"));
+    assert_eq!(version.stdout, concat!("plugin-gitops-status ", env!("CARGO_PKG_VERSION"), "\n"));
+    assert_eq!(ended(step(folder.path()).arg("--dry-run")).code, Some(1));
+}
