@@ -11,7 +11,7 @@ use plugin_gitops_status::log::Log;
 use plugin_gitops_status::payload::{Circumstances, Payloads, payloads};
 use plugin_gitops_status::run::{Ending, Signals};
 use plugin_gitops_status::scratch::Scratch;
-use plugin_gitops_status::settings::Settings;
+use plugin_gitops_status::settings::{Check, Settings};
 use plugin_gitops_status::verdict::{Verdict, judge};
 use plugin_gitops_status::{ansible_cfg, observe::observe, payload_file, playbook, proxy, report, run, ssh_key};
 use time::OffsetDateTime;
@@ -22,8 +22,10 @@ const FAILED: u8 = 1;
 const DRIFTED: u8 = 2;
 const SIGNALLED: u8 = 128;
 
+type Environment = Vec<(OsString, OsString)>;
+
 fn main() -> ExitCode {
-    let environment: Vec<(OsString, OsString)> = std::env::vars_os().collect();
+    let environment: Environment = std::env::vars_os().collect();
     let log = Log::new(&environment);
     let code = match std::env::args_os().nth(1) {
         Some(argument) => match report::answer(&argument.to_string_lossy()) {
@@ -42,7 +44,7 @@ fn main() -> ExitCode {
     ExitCode::from(code.0)
 }
 
-fn step(settings: &Settings, environment: Vec<(OsString, OsString)>, log: &Log) -> Result<u8> {
+fn step(settings: &Settings, environment: Environment, log: &Log) -> Result<u8> {
     let (started, clock) = (OffsetDateTime::now_utc(), Instant::now());
     let mut signals = Signals::listen()?;
     let receiver = settings.receiver.as_ref().filter(|_| !settings.report.dry_run);
@@ -50,13 +52,7 @@ fn step(settings: &Settings, environment: Vec<(OsString, OsString)>, log: &Log) 
     let mut scratch = Scratch::new(&std::env::temp_dir(), &settings.check)?;
 
     log.say(report::running(settings, ansible_cfg::ignored_in_working_directory(), scratch.secrets_on_disk()));
-    let ending =
-        if let Some(why) = playbook::missing(&settings.check).or_else(|| ssh_key::unusable(scratch.private_key()?)) {
-            Ending::NotStarted(why)
-        } else {
-            let invocation = playbook::invocation(&settings.check, &scratch, environment, log.colour);
-            run::run(&invocation, settings.check.timeout, &mut signals)?
-        };
+    let ending = play(&settings.check, &scratch, environment, log, &mut signals)?;
     if let Ending::Cancelled(signal) = ending {
         return Ok(cancelled(signal, log));
     }
@@ -86,6 +82,28 @@ fn step(settings: &Settings, environment: Vec<(OsString, OsString)>, log: &Log) 
         Verdict::OutOfSync { .. } | Verdict::Synced => DONE,
         Verdict::Unknown => FAILED,
     })
+}
+
+/// Installs what is asked for, runs the playbook, and tells how that ended.
+fn play(
+    check: &Check,
+    scratch: &Scratch,
+    environment: Environment,
+    log: &Log,
+    signals: &mut Signals,
+) -> Result<Ending> {
+    if let Some(why) = playbook::missing(check).or_else(|| ssh_key::unusable(scratch.private_key()?)) {
+        return Ok(Ending::NotStarted(why));
+    }
+    let invocation = playbook::invocation(check, scratch, environment, log.colour);
+    if let Some(installation) = playbook::installation(check, &invocation) {
+        match run::run(&installation, check.timeout, signals)? {
+            Ending::Exited(0) => {}
+            cancelled @ Ending::Cancelled(_) => return Ok(cancelled),
+            failed => return Ok(Ending::NotStarted(report::not_installed(check, &failed))),
+        }
+    }
+    run::run(&invocation, check.timeout, signals)
 }
 
 /// Sends every payload, in the order of the servers' names; whether all of them arrived.

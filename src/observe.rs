@@ -1,4 +1,4 @@
-//! Folds the events of a run into facts per playbook and host. It has no opinion; [`crate::verdict`] has.
+//! Folds the events of a run into facts per playbook and host. It has no opinion.
 //!
 //! Memory grows with hosts, plays, tasks and what they reveal, not with the number of events.
 

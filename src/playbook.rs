@@ -9,12 +9,17 @@ use crate::ansible_cfg;
 use crate::scratch::Scratch;
 use crate::settings::{Check, HARDENING, split_commas};
 
-/// What is started: always `ansible-playbook`, found on `PATH`.
+/// What runs the playbook.
 pub const PROGRAM: &str = "ansible-playbook";
 
-/// One call of `ansible-playbook`.
+/// What installs roles and collections.
+const GALAXY: &str = "ansible-galaxy";
+
+/// One call of `ansible-playbook`, or of `ansible-galaxy` before it.
 #[derive(Debug)]
 pub struct Invocation {
+    /// The program, found on `PATH`.
+    pub program: &'static str,
     /// Its arguments, in order.
     pub arguments: Vec<OsString>,
     /// Its whole environment; nothing else is inherited.
@@ -28,7 +33,18 @@ pub fn invocation(
     inherited: impl IntoIterator<Item = (OsString, OsString)>,
     colour: bool,
 ) -> Invocation {
-    Invocation { arguments: arguments(check, scratch), environment: environment(check, scratch, inherited, colour) }
+    let environment = environment(check, scratch, inherited, colour);
+    Invocation { program: PROGRAM, arguments: arguments(check, scratch), environment }
+}
+
+/// The call that installs what `galaxy_requirements` lists and is not there yet, in the environment of `main`.
+pub fn installation(check: &Check, main: &Invocation) -> Option<Invocation> {
+    let requirements = check.galaxy_requirements.as_ref()?;
+    let arguments = vec!["install".into(), "-r".into(), requirements.into()];
+    let mut environment = main.environment.clone();
+    // It runs no playbook, and a callback that never sees one would leave half a record.
+    environment.remove(OsStr::new("ANSIBLE_CALLBACK_PLUGINS"));
+    Some(Invocation { program: GALAXY, arguments, environment })
 }
 
 fn arguments(check: &Check, scratch: &Scratch) -> Vec<OsString> {
@@ -211,6 +227,12 @@ pub fn missing(check: &Check) -> Option<String> {
                 return Some(format!("inventory `{inventory}` cannot be read: {error}; check its owner and mode"));
             }
         }
+    }
+    if let Some(requirements) = check.galaxy_requirements.as_ref().filter(|path| !Path::new(path).exists()) {
+        return Some(format!(
+            "`galaxy_requirements` names `{requirements}`, which does not exist in {}",
+            working_directory()
+        ));
     }
     match &check.ansible_config {
         Some(config) if !Path::new(config).exists() => {

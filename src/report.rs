@@ -9,7 +9,8 @@ use crate::payload::{Payloads, escaped, status};
 use crate::playbook::inventories;
 use crate::reason::{Reason, Rule};
 use crate::remedy::{hosts, remedy, said, sentence};
-use crate::settings::{Receiver, Settings, TABLE};
+use crate::run::Ending;
+use crate::settings::{Check, Receiver, Settings, TABLE};
 use crate::verdict::{Judgement, Verdict};
 
 /// One line of the log.
@@ -147,6 +148,18 @@ pub fn running(settings: &Settings, config_ignored: bool, secrets_on_disk: bool)
         ));
     }
     lines
+}
+
+/// Why roles and collections are not there, as the reason of a run that never began.
+pub fn not_installed(check: &Check, ending: &Ending) -> String {
+    let requirements = check.galaxy_requirements.as_deref().unwrap_or_default();
+    let why = match ending {
+        Ending::NotStarted(why) => return why.clone(),
+        Ending::Exited(code) => format!("exited with code {code}"),
+        Ending::Killed(signal) | Ending::Cancelled(signal) => format!("was ended by signal {signal}"),
+        Ending::TimedOut => "was not over within `timeout`".to_owned(),
+    };
+    format!("`ansible-galaxy` {why} while it installed what `{requirements}` lists; see its own error above")
 }
 
 fn warning(text: &str) -> Line {

@@ -16,7 +16,7 @@ use anyhow::{Context, Result};
 use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, kill_process, kill_process_group, wait};
 use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM};
 
-use crate::playbook::{Invocation, PROGRAM};
+use crate::playbook::Invocation;
 
 /// How long `ansible-playbook` has between SIGTERM and SIGKILL.
 const GRACE: Duration = Duration::from_secs(2);
@@ -97,7 +97,7 @@ impl Signals {
 pub fn run(invocation: &Invocation, timeout: Duration, signals: &mut Signals) -> Result<Ending> {
     // What Ansible leaves behind becomes our child and can be ended, also where we are not PID 1.
     rustix::process::set_child_subreaper(Some(rustix::process::getpid())).context("cannot adopt orphaned processes")?;
-    let mut command = Command::new(PROGRAM);
+    let mut command = Command::new(invocation.program);
     command
         .args(&invocation.arguments)
         .env_clear()
@@ -107,7 +107,7 @@ pub fn run(invocation: &Invocation, timeout: Duration, signals: &mut Signals) ->
         .process_group(0);
     let child = match command.spawn() {
         Ok(child) => child,
-        Err(error) => return Ok(Ending::NotStarted(not_started(&error))),
+        Err(error) => return Ok(Ending::NotStarted(not_started(invocation.program, &error))),
     };
     let pid = Pid::from_child(&child);
     let deadline = Instant::now() + timeout;
@@ -131,18 +131,18 @@ pub fn run(invocation: &Invocation, timeout: Duration, signals: &mut Signals) ->
     Ok(signals.cancelled().map_or(ending, Ending::Cancelled))
 }
 
-fn not_started(error: &std::io::Error) -> String {
+fn not_started(program: &str, error: &std::io::Error) -> String {
     match error.kind() {
         ErrorKind::NotFound => {
-            format!("`{PROGRAM}` is not on PATH; use the plugin's image, or install ansible-core where this step runs")
+            format!("`{program}` is not on PATH; use the plugin's image, or install ansible-core where this step runs")
         }
-        ErrorKind::PermissionDenied => format!("`{PROGRAM}` on PATH may not be executed; check its mode and owner"),
+        ErrorKind::PermissionDenied => format!("`{program}` on PATH may not be executed; check its mode and owner"),
         ErrorKind::ArgumentListTooLong => {
             format!(
-                "`{PROGRAM}` cannot be started: the environment and arguments are too large; pass fewer or shorter variables"
+                "`{program}` cannot be started: the environment and arguments are too large; pass fewer or shorter variables"
             )
         }
-        _ => format!("`{PROGRAM}` cannot be started: {error}"),
+        _ => format!("`{program}` cannot be started: {error}"),
     }
 }
 

@@ -1,4 +1,4 @@
-//! What the user asked for: `PLUGIN_*` and `CI_*` as typed ([`RawSettings`]), then as meant ([`Settings`]).
+//! What the user asked for: `PLUGIN_*` and `CI_*` as typed (`RawSettings`), then as meant ([`Settings`]).
 //!
 //! Nothing here touches the outside world; whether a playbook or an inventory exists is asked where it is used.
 //! Every mistake is collected, so that one run of the step shows them all.
@@ -17,9 +17,6 @@ pub use crate::table::{Setting, TABLE};
 pub use crate::value::Secret;
 pub(crate) use crate::value::{HARDENING, split_commas};
 use crate::value::{Reader, endpoint, printable, secret, text};
-
-/// Settings the parser knows and the program cannot honour yet: refused, never swallowed.
-const NOT_SUPPORTED_YET: &[&str] = &["galaxy_requirements"];
 
 /// The settings as meant, cut to fit the rooms that use them.
 #[derive(Debug)]
@@ -69,6 +66,8 @@ pub struct Check {
     pub args: Vec<String>,
     /// How long the whole run may take.
     pub timeout: Duration,
+    /// The file that lists the roles and collections to install first.
+    pub galaxy_requirements: Option<String>,
     /// How servers are reached.
     pub ssh: Ssh,
     /// The password of vaulted variables.
@@ -187,12 +186,10 @@ impl Settings {
                 Err(_) => {}
             }
         }
-        for (variable, value) in &plugin {
+        for (variable, _) in &plugin {
             let name = variable[PREFIX.len()..].to_lowercase();
             if !TABLE.iter().any(|setting| setting.name == name) {
                 problems.push(unknown(&name));
-            } else if NOT_SUPPORTED_YET.contains(&name.as_str()) && !value.trim().is_empty() {
-                problems.push(format!("`{name}` is not supported yet; remove it"));
             }
         }
         let raw: RawSettings = match envy::prefixed(PREFIX).from_iter(plugin) {
@@ -289,6 +286,7 @@ fn check(values: &mut Reader, raw: &RawSettings) -> Option<Check> {
         ansible_env: values.ansible_env(raw.ansible_env.as_deref()),
         args: values.arguments(raw.args.as_deref()),
         timeout: values.duration("timeout", raw.timeout.as_deref(), Duration::from_secs(600)),
+        galaxy_requirements: text(raw.galaxy_requirements.as_deref()),
         ssh: ssh(values, raw),
         vault_password: secret(raw.vault_password.as_deref()),
     };

@@ -12,7 +12,7 @@ use ureq::http::Uri;
 /// Settings whose value is never shown, not even in an error.
 const SECRET: &[&str] = &["ssh_private_key", "vault_password", "status_server_token", "headers", "extra_vars"];
 
-/// `ANSIBLE_*` variables that the verdict depends on; see [`crate::playbook`].
+/// `ANSIBLE_*` variables that the verdict depends on.
 pub(crate) const HARDENING: &[(&str, &str)] = &[
     // A pattern or limit that names nothing is only a warning to Ansible, and exit 0.
     ("ANSIBLE_HOST_PATTERN_MISMATCH", "error"),

@@ -60,7 +60,6 @@ fn each_wrong_setting_gets_one_line_with_its_name_its_value_and_the_remedy() {
         ("status_server_token", "a\nb", &["line break"]),
         ("ignore_tasks", "[[x", &["ignore_tasks"]),
         ("per_host", "2", &["\"2\""]),
-        ("galaxy_requirements", "r.yml", &["galaxy_requirements"]),
         ("ssh_private_key", "ssh-ed25519 AAAA me", &["public key"]),
         ("playbok", "x", &["not a setting", "`playbook`"]),
         ("server", "x", &["not a setting", "`server_name`"]),

@@ -377,6 +377,55 @@ fn vaulted_variables_are_read_with_the_setting_alone() {
 }
 
 #[test]
+fn roles_are_installed_before_the_run_and_a_failure_of_that_claims_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    fs::create_dir_all(path("lab/tasks")).unwrap();
+    fs::create_dir_all(path("lab/meta")).unwrap();
+    fs::write(
+        path("lab/meta/main.yml"),
+        "galaxy_info: {author: me, description: d, license: x, min_ansible_version: '2.9'}\n",
+    )
+    .unwrap();
+    fs::write(path("lab/tasks/main.yml"), "- copy: {content: x, dest: \"{{ playbook_dir }}/managed\"}\n").unwrap();
+    let packed = Command::new("tar").args(["czf", "lab.tar.gz", "lab"]).current_dir(folder.path()).status().unwrap();
+    assert!(packed.success());
+    fs::remove_dir_all(path("lab")).unwrap();
+    fs::write(
+        path("requirements.yml"),
+        format!("roles:\n  - {{src: 'file://{}', name: lab}}\n", path("lab.tar.gz").display()),
+    )
+    .unwrap();
+    fs::write(path("none.yml"), "roles:\n  - {src: 'file:///nonexistent.tar.gz', name: none}\n").unwrap();
+    fs::write(path("site.yml"), "- hosts: all\n  gather_facts: false\n  roles: [lab]\n").unwrap();
+    fs::write(path("managed"), "x").unwrap();
+    let run = |requirements: &str| {
+        let mut step = step(folder.path());
+        ended(step.env("HOME", folder.path()).settings([
+            ("playbook", "site.yml"),
+            ("inventory", "h,"),
+            ("repo_name", "r"),
+            ("server_name", "s"),
+            ("dry_run", "1"),
+            ("galaxy_requirements", requirements),
+            ("extra_vars", "ansible_connection=local"),
+        ]))
+    };
+    for _ in 0..2 {
+        let end = run("requirements.yml");
+        assert!(end.stdout.contains(r#""sync_status":"SYNCED""#), "{end:?}");
+    }
+    let end = run("none.yml");
+    assert_eq!(end.code, Some(1), "{end:?}");
+    assert!(
+        end.stderr.contains("`ansible-galaxy` exited with code 1 while it installed what `none.yml` lists"),
+        "{end:?}"
+    );
+    let end = run("absent.yml");
+    assert!(end.stderr.contains("`galaxy_requirements` names `absent.yml`, which does not exist"), "{end:?}");
+}
+
+#[test]
 fn help_lists_every_setting_and_other_arguments_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let help = ended(step(folder.path()).arg("--help"));

@@ -1,0 +1,21 @@
+#!/bin/sh
+# Runs every case on each ansible-core that a Python here can run, and ends with a table.
+#
+#   tests/compat.sh [VERSION...]        all of them, or those alone
+set -u
+cd "$(dirname "$0")/.."
+[ $# -gt 0 ] || set -- 2.14 2.16 2.18 2.19 2.20 2.21
+table='' failed=0
+for version; do
+    if ! tests/ansible-core.sh "$version" > /dev/null; then
+        table="$table
+$version   not run: no Python here can run it"
+        continue
+    fi
+    said=$(ANSIBLE_CORE=$version tests/run.sh --test cases -- --nocapture 2>&1) || { failed=1; echo "$said"; }
+    figures=$(echo "$said" | sed -n "s/^ansible-core [0-9.]*: //p")
+    table="$table
+$version   ${figures:-did not finish}"
+done
+echo "core   result$table"
+exit $failed
