@@ -86,12 +86,11 @@ mod tests {
 
     #[test]
     fn relative_directories_are_relative_to_the_file_that_names_them() {
-        let folder = std::env::temp_dir().join(format!("cfg-test-{}", std::process::id()));
-        fs::create_dir_all(&folder).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path();
         fs::write(folder.join("ansible.cfg"), "[defaults]\ncallback_plugins = ./mine:/abs:~/h\n").unwrap();
-        let real = fs::canonicalize(&folder).unwrap();
+        let real = fs::canonicalize(folder).unwrap();
         let list = callback_plugins(Some(&folder.join("ansible.cfg")), Some(Path::new("/home/me")));
         assert_eq!(list, format!("{}/./mine:/abs:/home/me/h", real.display()));
-        fs::remove_dir_all(&folder).unwrap();
     }
 }

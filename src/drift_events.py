@@ -159,6 +159,9 @@ class CallbackModule(CallbackBase):
 
     def described(self, task, number):
         fields = {"task": number, "name": text(task.get_name()), "action": text(task.resolved_action or task.action)}
+        place = task.get_path()
+        if place:
+            fields["place"] = text(place.removeprefix(os.getcwd() + os.sep))
         conditions = task.when if isinstance(task.when, (list, tuple)) else [task.when]
         loop = task.loop if isinstance(task.loop, str) else ""
         with_ = task.loop_with or ""

@@ -97,6 +97,8 @@ pub struct Task {
     pub name: String,
     /// Its module or action, with its collection where Ansible knows it.
     pub action: String,
+    /// Its file and line, such as `site.yml:12`.
+    pub place: Option<String>,
     /// It is a handler.
     #[serde(default)]
     pub handler: bool,

@@ -17,8 +17,8 @@ pub struct PlaybookFacts {
     pub recap: Option<BTreeMap<String, Recap>>,
     /// Every host that was named or that anything ran on.
     pub hosts: BTreeMap<String, HostFacts>,
-    /// Why results are no proof, by task.
-    pub doubts: BTreeMap<(Doubt, String), Doubtful>,
+    /// Why results are no proof, by task: its name and its place.
+    pub doubts: BTreeMap<(Doubt, String, Option<String>), Doubtful>,
     /// `meta` tasks that ended something early: what they did, and how often.
     pub endings: BTreeMap<String, u64>,
     /// Statements made for several hosts: the speaker, and whom it spoke for.

@@ -300,7 +300,7 @@ impl<'a> Observer<'a> {
         let (Some(Some(known)), Some(playbook)) = (self.tasks.get(task), self.seen.playbooks.last_mut()) else {
             return;
         };
-        let key = (doubt, known.task.name.clone());
+        let key = (doubt, known.task.name.clone(), known.task.place.clone());
         let doubtful = playbook.doubts.entry(key).or_default();
         doubtful.count += 1;
         doubtful.probe = known.task.never_changed;

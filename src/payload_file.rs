@@ -47,8 +47,8 @@ mod tests {
 
     #[test]
     fn a_file_is_replaced_whole_or_left_alone() {
-        let folder = std::env::temp_dir().join(format!("payload-file-{}", std::process::id()));
-        fs::create_dir_all(&folder).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path();
         let path = folder.join("status.json");
         write(&path, &one("one")).unwrap();
         write(&path, &one("two")).unwrap();
@@ -56,8 +56,7 @@ mod tests {
         fs::create_dir(folder.join("taken")).unwrap();
         let error = write(&folder.join("taken"), &one("three")).unwrap_err();
         assert!(format!("{error:#}").contains("payload_file"), "{error:#}");
-        let left: Vec<_> = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        let left: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         assert_eq!(left.len(), 2, "{left:?}");
-        fs::remove_dir_all(&folder).unwrap();
     }
 }

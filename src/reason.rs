@@ -80,6 +80,8 @@ pub struct Reason {
     pub hosts: Vec<String>,
     /// The task, play or playbook it is about.
     pub subject: Option<String>,
+    /// The file and line of the task.
+    pub place: Option<String>,
     /// What Ansible said, or the value that is wrong. May hold module output: for the log alone.
     pub detail: Option<String>,
     /// How many results it stands for, where that is more than its hosts.
@@ -102,7 +104,7 @@ impl Reasons {
     pub fn hosts(&mut self, rule: Rule, hosts: Vec<String>, subject: Option<&str>, detail: Option<String>) {
         let count = hosts.len() as u64;
         let subject = subject.map(str::to_owned);
-        self.list.push(Reason { rule, hosts, subject, detail, count, probe: false });
+        self.list.push(Reason { rule, hosts, subject, place: None, detail, count, probe: false });
     }
 
     /// The same for hosts that were collected; none is no reason.

@@ -205,6 +205,7 @@ mod tests {
             rule,
             hosts: hosts.iter().map(ToString::to_string).collect(),
             subject: Some(subject.to_owned()),
+            place: None,
             detail: Some(detail.to_owned()),
             count: hosts.len() as u64,
             probe: false,

@@ -209,8 +209,10 @@ pub fn judged(settings: &Settings, judgement: &Judgement, seen: &Observation) ->
 }
 
 fn explained(reason: &Reason) -> Vec<Line> {
-    let said = said(reason).map(|said| format!(" ({said})")).unwrap_or_default();
-    let mut lines = vec![Line::new(Tone::Error, format!("  - {}{said}", sentence(reason)))];
+    let mut notes: Vec<String> = reason.place.iter().cloned().collect();
+    notes.extend(said(reason));
+    let notes = if notes.is_empty() { String::new() } else { format!(" ({})", notes.join("; ")) };
+    let mut lines = vec![Line::new(Tone::Error, format!("  - {}{notes}", sentence(reason)))];
     if let Some(remedy) = remedy(reason) {
         lines.push(Line::new(Tone::Remedy, format!("    {remedy}")));
     }

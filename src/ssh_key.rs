@@ -113,14 +113,13 @@ mod tests {
     use std::process::Command;
 
     /// A key of `ssh-keygen` itself.
-    fn made(arguments: &[&str]) -> (std::path::PathBuf, String) {
-        let name: String = arguments.concat().chars().filter(char::is_ascii_alphanumeric).collect();
-        let path = std::env::temp_dir().join(format!("ssh-key-{}-{name}", std::process::id()));
-        let _ = std::fs::remove_file(&path);
+    fn made(arguments: &[&str]) -> (tempfile::TempDir, std::path::PathBuf, String) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("key");
         let made = Command::new("ssh-keygen").args(["-q", "-f"]).arg(&path).args(arguments).status().unwrap();
         assert!(made.success());
         let text = std::fs::read_to_string(&path).unwrap();
-        (path, text)
+        (folder, path, text)
     }
 
     #[test]
@@ -131,7 +130,7 @@ mod tests {
             &["-t", "rsa", "-b", "2048", "-m", "PEM", "-N", ""],
             &["-t", "ecdsa", "-m", "PKCS8", "-N", ""],
         ] {
-            let (path, text) = made(arguments);
+            let (_folder, path, text) = made(arguments);
             for bent in [
                 text.replace('\n', "\r\n"),
                 text.trim_end().to_owned(),
@@ -148,14 +147,14 @@ mod tests {
 
     #[test]
     fn keys_that_cannot_work_are_refused_with_the_reason() {
-        let (path, text) = made(&["-t", "ed25519", "-N", "secret"]);
+        let (_folder, path, text) = made(&["-t", "ed25519", "-N", "secret"]);
         assert_eq!(repaired(&text), Err(PASSPHRASE));
         let public = std::fs::read_to_string(path.with_extension("pub")).unwrap();
         assert!(repaired(&public).unwrap_err().contains("public key"));
-        let (_, text) = made(&["-t", "rsa", "-b", "2048", "-m", "PEM", "-N", "secret"]);
+        let (_folder, _, text) = made(&["-t", "rsa", "-b", "2048", "-m", "PEM", "-N", "secret"]);
         assert_eq!(repaired(&text), Err(PASSPHRASE));
         for arguments in [&["-t", "ed25519", "-N", ""][..], &["-t", "rsa", "-b", "2048", "-m", "PEM", "-N", ""]] {
-            let (_, text) = made(arguments);
+            let (_folder, _, text) = made(arguments);
             let lines: Vec<&str> = text.lines().collect();
             assert_eq!(repaired(&lines[..lines.len() - 1].join("\n")), Err(TRUNCATED));
             let hole: Vec<&str> =

@@ -163,7 +163,7 @@ fn damaged(damage: &Damage) -> String {
 /// recap and events tell which hosts, the hosts are the reason and the others can still be judged.
 fn explained_by_hosts(code: i32, seen: &Observation) -> bool {
     let failed = |playbook: &PlaybookFacts| {
-        playbook.doubts.keys().any(|(doubt, _)| matches!(doubt, Doubt::Failed | Doubt::Unreachable))
+        playbook.doubts.keys().any(|(doubt, ..)| matches!(doubt, Doubt::Failed | Doubt::Unreachable))
     };
     [2, 4, 6, 8, 10, 12, 14].contains(&code)
         && seen.damage.is_none()
@@ -230,7 +230,7 @@ fn host_reasons(reasons: &mut Reasons, playbook: &PlaybookFacts) {
     reasons.collected(Rule::HostNotInRecap, absent.filter(|host| !recap.contains_key(*host)), None);
     let told = |host: &String| {
         let failures = |doubt: &Doubt| matches!(doubt, Doubt::Failed | Doubt::Unreachable);
-        playbook.doubts.iter().any(|((doubt, _), doubtful)| failures(doubt) && doubtful.hosts.contains(host))
+        playbook.doubts.iter().any(|((doubt, ..), doubtful)| failures(doubt) && doubtful.hosts.contains(host))
     };
     let failed =
         recap.iter().filter(|(_, recap)| recap.failures + recap.unreachable + recap.rescued + recap.ignored > 0);
@@ -238,11 +238,12 @@ fn host_reasons(reasons: &mut Reasons, playbook: &PlaybookFacts) {
 }
 
 fn task_reasons(reasons: &mut Reasons, playbook: &PlaybookFacts) {
-    for ((doubt, task), doubtful) in &playbook.doubts {
+    for ((doubt, task, place), doubtful) in &playbook.doubts {
         reasons.list.push(Reason {
             rule: Rule::Task(*doubt),
             hosts: doubtful.hosts.iter().cloned().collect(),
             subject: Some(task.clone()),
+            place: place.clone(),
             detail: doubtful.detail.clone(),
             count: doubtful.count,
             probe: doubtful.probe,
@@ -323,10 +324,11 @@ fn proof_reasons(reasons: &mut Reasons, settings: &Settings, seen: &Observation)
     }
     let to_check =
         |host: &str| seen.playbooks.iter().any(|playbook| playbook.hosts.get(host).is_some_and(|facts| facts.to_check));
-    let mut unverified = Vec::new();
-    let mut unlooked = Vec::new();
+    // A host with a reason of its own lacks proof because of that.
+    let excused: BTreeSet<&str> = reasons.list.iter().flat_map(|reason| &reason.hosts).map(String::as_str).collect();
+    let (mut unverified, mut unlooked) = (Vec::new(), Vec::new());
     for (host, (needs_look, verified, looked)) in &proof {
-        if !to_check(host) {
+        if !to_check(host) || excused.contains(host) {
             continue;
         }
         if *needs_look && verified + looked == 0 {
@@ -335,6 +337,7 @@ fn proof_reasons(reasons: &mut Reasons, settings: &Settings, seen: &Observation)
             unverified.push((*host).to_owned());
         }
     }
+    drop(excused);
     reasons.collected(Rule::NothingVerified, unverified.iter(), None);
     reasons.collected(Rule::NothingLooked, unlooked.iter(), None);
     let ran = seen.playbooks.iter().any(|playbook| !playbook.plays.is_empty());
