@@ -2,8 +2,7 @@
 //! with the same body and the same key; redirects are not followed, since a POST that becomes a GET of a login page
 //! would look like success.
 
-use std::io::Read;
-use std::io::Write;
+use std::io::{ErrorKind, Read, Write};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
@@ -15,10 +14,12 @@ use ureq::http::{Response, StatusCode};
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 use ureq::{Agent, Body, Proxy};
 
+use crate::forward;
 use crate::proxy::{ROOT_BUNDLE, Variables, proxy_for};
 use crate::run::Signals;
 use crate::scratch::random;
 use crate::settings::{Receiver, Secret};
+use crate::value::without_user;
 
 /// How much of a response's body is read, in bytes.
 const BODY_LIMIT: u64 = 16 << 10;
@@ -46,6 +47,7 @@ pub struct Courier<'a> {
     receiver: &'a Receiver,
     agent: Agent,
     authorization: Option<Secret>,
+    proxy_authorization: Option<Secret>,
 }
 
 /// Why a payload did not arrive.
@@ -112,36 +114,41 @@ impl<'a> Courier<'a> {
             // Reading the roots takes longer than the whole delivery over plain http.
             tls = tls.root_certs(RootCerts::from(roots(receiver.ca_cert.as_deref(), root_bundle)?.into_iter()));
         }
-        let proxy = match proxy_for(&receiver.endpoint, variables) {
-            None => None,
-            // The URL may hold a password, so the message cannot show it.
-            Some(url) => Some(Proxy::new(&url).map_err(|_| {
-                anyhow!(
-                    "the proxy variable for {} is no proxy URL this plugin can use; write such as http://proxy:3128",
-                    receiver.endpoint
-                )
-            })?),
-        };
-        let agent = Agent::config_builder()
+        let config = Agent::config_builder()
             .timeout_global(Some(receiver.http_timeout))
             .max_redirects(0)
             .max_redirects_will_error(false)
             .http_status_as_error(false)
-            .proxy(proxy)
+            .proxy(None)
             .tls_config(tls.build())
-            .user_agent(concat!("plugin-gitops-status/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .new_agent();
-        let basic = receiver.basic_auth.as_ref().map(|(user, password)| {
-            let pair = format!("{user}:{}", password.expose());
-            Secret::new(format!("Basic {}", base64::prelude::BASE64_STANDARD.encode(pair)))
-        });
+            .user_agent(concat!("plugin-gitops-status/", env!("CARGO_PKG_VERSION")));
+        let mut proxy_authorization = None;
+        let agent = match proxy_for(&receiver.endpoint, variables) {
+            None => config.build().new_agent(),
+            Some(url) => {
+                // The URL may hold a password, so no message can show it.
+                let unusable = || {
+                    anyhow!(
+                        "the proxy variable for {} is no proxy URL this plugin can use; write such as http://proxy:3128",
+                        receiver.endpoint
+                    )
+                };
+                let (proxy, user) = without_user(&url).map_err(|_| unusable())?;
+                if receiver.endpoint.scheme_str() == Some("http") && proxy.starts_with("http://") {
+                    proxy_authorization = user.as_ref().map(basic);
+                    forward::agent(config.build(), proxy.parse().map_err(|_| unusable())?, &receiver.endpoint)
+                } else {
+                    config.proxy(Some(Proxy::new(&url).map_err(|_| unusable())?)).build().new_agent()
+                }
+            }
+        };
         let bearer = receiver.token.as_ref().map(|token| Secret::new(format!("Bearer {}", token.expose())));
-        Ok(Self { receiver, agent, authorization: basic.or(bearer) })
+        let authorization = receiver.basic_auth.as_ref().map(basic).or(bearer);
+        Ok(Self { receiver, agent, authorization, proxy_authorization })
     }
 
-    /// Sends one payload until it is taken, cannot be, or the time is up. `say` is told of each failed attempt and of
-    /// the pause before the next one, if there is one.
+    /// Sends one payload until it is taken, cannot be, or the time is up. `say` is told of each failed attempt that
+    /// another one follows, and of the pause between them.
     ///
     /// # Errors
     /// When no attempt can be made at all for a reason on this side.
@@ -149,7 +156,7 @@ impl<'a> Courier<'a> {
         &self,
         body: &str,
         signals: &mut Signals,
-        mut say: impl FnMut(u32, &Failure, Option<Duration>),
+        mut say: impl FnMut(u32, &Failure, Duration),
     ) -> Result<Delivery> {
         let key = random()?;
         let deadline = Instant::now() + self.receiver.retry_for;
@@ -168,12 +175,11 @@ impl<'a> Courier<'a> {
             };
             let spare = deadline.saturating_duration_since(Instant::now()).saturating_sub(reserve);
             if !failure.kind.passes() || spare.is_zero() {
-                say(attempt, &failure, None);
                 return Ok(Delivery::Failed(failure, attempt));
             }
             let wish = failure.retry_after.unwrap_or_else(|| jittered(pause));
             let wait = wish.min(spare);
-            say(attempt, &failure, Some(wait));
+            say(attempt, &failure, wait);
             pause = (pause * 2).min(LONGEST_PAUSE);
             let until = Instant::now() + wait;
             while signals.cancelled().is_none() && Instant::now() < until {
@@ -187,8 +193,11 @@ impl<'a> Courier<'a> {
     fn attempt(&self, body: &str, key: &str, limit: Duration, signals: &mut Signals) -> Result<Answer> {
         let mut request = self.agent.post(&self.receiver.endpoint).content_type("application/json");
         request = request.header("Idempotency-Key", key);
-        if let Some(authorization) = &self.authorization {
-            request = request.header("Authorization", authorization.expose());
+        let known = [("Authorization", &self.authorization), ("Proxy-Authorization", &self.proxy_authorization)];
+        for (name, value) in known {
+            if let Some(value) = value {
+                request = request.header(name, value.expose());
+            }
         }
         for (name, value) in &self.receiver.headers {
             request = request.header(name, value.expose());
@@ -217,6 +226,12 @@ impl<'a> Courier<'a> {
             signals.sleep(Duration::from_secs(3600));
         }
     }
+}
+
+/// The header value of Basic auth (RFC 7617).
+fn basic((user, password): &(String, Secret)) -> Secret {
+    let pair = format!("{user}:{}", password.expose());
+    Secret::new(format!("Basic {}", base64::prelude::BASE64_STANDARD.encode(pair)))
 }
 
 enum Answer {
@@ -267,35 +282,27 @@ pub fn retry_after_in(value: &str, now: OffsetDateTime) -> Option<Duration> {
 }
 
 fn failure(error: &ureq::Error) -> Failure {
-    let kind = match error {
-        ureq::Error::HostNotFound => FailureKind::Dns,
-        ureq::Error::Timeout(_) => FailureKind::Timeout,
-        ureq::Error::Io(io) if refused_certificate(io).is_some() => FailureKind::Certificate,
-        ureq::Error::Rustls(rustls::Error::InvalidCertificate(_)) => FailureKind::Certificate,
-        ureq::Error::Io(io) if io.kind() == std::io::ErrorKind::TimedOut => FailureKind::Timeout,
-        ureq::Error::Io(_) | ureq::Error::ConnectionFailed => FailureKind::Connection,
-        _ => FailureKind::Protocol,
+    let (kind, cause) = match error {
+        ureq::Error::HostNotFound => (FailureKind::Dns, String::new()),
+        ureq::Error::Timeout(_) => (FailureKind::Timeout, String::new()),
+        ureq::Error::Rustls(error) => tls_failure(error),
+        ureq::Error::Io(error) => match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+            Some(error) => tls_failure(error),
+            None if error.kind() == ErrorKind::TimedOut => (FailureKind::Timeout, String::new()),
+            // The resolver of the C library has no kind of its own.
+            None if error.to_string().contains("lookup address information") => (FailureKind::Dns, String::new()),
+            None => (FailureKind::Connection, error.to_string()),
+        },
+        ureq::Error::ConnectionFailed => (FailureKind::Connection, error.to_string()),
+        error => (FailureKind::Protocol, error.to_string()),
     };
-    Failure { kind, cause: cause(error), retry_after: None }
+    Failure { kind, cause, retry_after: None }
 }
 
-fn cause(error: &ureq::Error) -> String {
-    let refused = match error {
-        ureq::Error::Io(io) => refused_certificate(io),
-        ureq::Error::Rustls(rustls::Error::InvalidCertificate(why)) => Some(why),
-        _ => None,
-    };
-    match (refused, error) {
-        (Some(why), _) => certificate_words(why),
-        (None, ureq::Error::Io(io)) => io.to_string(),
-        (None, error) => error.to_string(),
-    }
-}
-
-fn refused_certificate(error: &std::io::Error) -> Option<&rustls::CertificateError> {
-    match error.get_ref()?.downcast_ref::<rustls::Error>()? {
-        rustls::Error::InvalidCertificate(why) => Some(why),
-        _ => None,
+fn tls_failure(error: &rustls::Error) -> (FailureKind, String) {
+    match error {
+        rustls::Error::InvalidCertificate(why) => (FailureKind::Certificate, certificate_words(why)),
+        error => (FailureKind::Protocol, error.to_string()),
     }
 }
 

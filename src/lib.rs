@@ -26,6 +26,7 @@ pub mod remedy;
 pub mod payload;
 pub mod payload_file;
 pub mod proxy;
+mod forward;
 pub mod deliver;
 pub mod report;
 pub mod log;

@@ -305,12 +305,9 @@ pub fn cancelled(signal: i32) -> Vec<Line> {
 }
 
 /// One attempt that failed, and when the next one comes. `host` only with several payloads.
-pub fn attempt(host: Option<&str>, attempt: u32, failure: &Failure, pause: Option<Duration>) -> Line {
+pub fn attempt(host: Option<&str>, attempt: u32, failure: &Failure, pause: Duration) -> Line {
     let host = host.map(|host| format!("{host}: ")).unwrap_or_default();
-    let next = match pause {
-        Some(pause) => format!("; next attempt in {:.1} s", pause.as_secs_f64()),
-        None => String::new(),
-    };
+    let next = format!("; next attempt in {:.1} s", pause.as_secs_f64());
     Line::new(Tone::Warning, format!("        {host}attempt {attempt}: {}{next}", failed(failure)))
 }
 

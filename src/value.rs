@@ -278,45 +278,49 @@ fn duration(value: &str) -> Option<Duration> {
     (1..=3_153_600_000).contains(&seconds).then(|| Duration::from_secs(seconds))
 }
 
+/// A URL without its user, and that user with its password.
+type WithoutUser = (String, Option<(String, Secret)>);
+
+/// Takes the user out of a URL, by hand: no message may ever show it.
+///
+/// # Errors
+/// The end of a sentence that begins with what the URL is.
+pub(crate) fn without_user(url: &str) -> Result<WithoutUser, String> {
+    let Some((scheme, rest)) = url.split_once("://") else { return Ok((url.to_owned(), None)) };
+    let authority = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let Some((user, host)) = rest[..authority].rsplit_once('@') else { return Ok((url.to_owned(), None)) };
+    let (user, password) = user.split_once(':').unwrap_or((user, ""));
+    let decoded = |text: &str| percent_encoding::percent_decode_str(text).decode_utf8().ok().map(String::from);
+    match (decoded(user), decoded(password)) {
+        (Some(user), Some(password)) => {
+            Ok((format!("{scheme}://{host}{}", &rest[authority..]), Some((user, Secret::new(password)))))
+        }
+        _ => Err("holds a user or password that is not percent-encoded UTF-8".to_owned()),
+    }
+}
+
 /// Splits a base URL into the URL that is posted to and the user it holds.
 pub(crate) fn endpoint(url: &str) -> Result<(Uri, Option<(String, Secret)>), String> {
-    // The user is taken out by hand first: no message below may show it.
+    let (url, basic_auth) = without_user(url)?;
     let (scheme, rest) = url
         .split_once("://")
         .filter(|(scheme, _)| ["http", "https"].contains(&scheme.to_lowercase().as_str()))
         .ok_or_else(|| {
             "does not begin with http:// or https://; write such as http://gitops-status-server".to_owned()
         })?;
-    let authority = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-    let (user, host) = match rest[..authority].rsplit_once('@') {
-        Some((user, host)) => (Some(user), host),
-        None => (None, &rest[..authority]),
-    };
-    let path = &rest[authority..];
-    if path.contains(['?', '#']) {
+    if rest.contains(['?', '#']) {
         return Err("holds a query or a fragment; write the base URL alone".to_owned());
     }
-    let path = path.trim_end_matches('/');
-    if path.ends_with("/api/status") {
+    let rest = rest.trim_end_matches('/');
+    if rest.ends_with("/api/status") {
         return Err("ends with /api/status, which is added by itself; write the base URL alone".to_owned());
     }
-    let shown = format!("{}://{host}{path}", scheme.to_lowercase());
+    let shown = format!("{}://{rest}", scheme.to_lowercase());
     let endpoint: Uri = format!("{shown}/api/status")
         .parse()
         .map_err(|error| format!("is no URL: {error} in {shown:?}; write such as http://gitops-status-server"))?;
     if endpoint.host().is_none_or(str::is_empty) {
         return Err(format!("names no host in {shown:?}; write such as http://gitops-status-server"));
     }
-    let basic_auth = match user.map(|user| user.split_once(':').unwrap_or((user, ""))) {
-        None => None,
-        Some((user, password)) => match (percent_decoded(user), percent_decoded(password)) {
-            (Some(user), Some(password)) => Some((user, Secret::new(password))),
-            _ => return Err("holds a user or password that is not percent-encoded UTF-8".to_owned()),
-        },
-    };
     Ok((endpoint, basic_auth))
-}
-
-fn percent_decoded(value: &str) -> Option<String> {
-    percent_encoding::percent_decode_str(value).decode_utf8().ok().map(Into::into)
 }
