@@ -244,15 +244,18 @@ class CallbackModule(CallbackBase):
         if not templated("check_mode"):
             fields["real"] = True
         if status == "ok":
-            self.proven(task, answer, templated("args") or {}, fields)
+            said = self.proven(task, answer, templated("args") or {})
         else:
-            self.excused(answer, fields)
+            said = self.excused(answer)
+        if said:
+            fields["answer"] = said
         self.emit("result", fields)
 
-    def proven(self, task, answer, args, fields):
+    def proven(self, task, answer, args):
+        fields = {}
         action = (task.resolved_action or task.action).rpartition(".")[2]
         if action == "debug" and "censored" not in answer:
-            lines = said(answer.get("msg", answer.get(str(args.get("var")))))
+            lines = marker_lines(answer.get("msg", answer.get(str(args.get("var")))))
             if lines:
                 fields["says"] = lines
         if action in COMMANDS and answer.get("delta"):
@@ -267,11 +270,13 @@ class CallbackModule(CallbackBase):
                 fields["unfinished"] = True
         if "failed_when_result" in answer:
             fields["failed_when"] = True
-            self.excused(answer, fields)
-        if "censored" not in answer and ("changed" in fields or is_set(task.changed_when)):
-            self.named(answer, args, fields)
+            fields.update(self.excused(answer))
+        if "censored" not in answer and (answer.get("changed") or is_set(task.changed_when)):
+            fields.update(self.named(answer, args))
+        return fields
 
-    def named(self, answer, args, fields):
+    def named(self, answer, args):
+        fields = {}
         diffs = answer.get("diff") or []
         diffs = [described_diff(diff) for diff in (diffs if isinstance(diffs, list) else [diffs]) if isinstance(diff, dict)]
         if diffs:
@@ -288,8 +293,10 @@ class CallbackModule(CallbackBase):
                 naming[key] = text(value)
         if naming:
             fields["args"] = naming
+        return fields
 
-    def excused(self, answer, fields):
+    def excused(self, answer):
+        fields = {}
         for key, name in (("skip_reason", "why"), ("skipped_reason", "why"), ("false_condition", "condition"), ("msg", "msg")):
             value = answer.get(key)
             if value is not None and value != "" and name not in fields:
@@ -298,6 +305,7 @@ class CallbackModule(CallbackBase):
             fields["rc"] = int(answer["rc"])
         if answer.get("exception"):
             fields["exception"] = True
+        return fields
 
     @reported
     def v2_playbook_on_stats(self, stats):
@@ -322,7 +330,7 @@ def described_diff(diff):
     return fields
 
 
-def said(value):
+def marker_lines(value):
     """The lines of a `debug` that name a marker, as they stand."""
     parts = value if isinstance(value, (list, tuple)) else [value]
     lines = [line.strip(" \t\r") for part in parts if isinstance(part, str) for line in part.split("\n")]

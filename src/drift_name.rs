@@ -25,22 +25,25 @@ pub fn drift_names(task: &Task, result: &TaskResult<'_>) -> Vec<String> {
     if result.censored {
         return vec![by_task()];
     }
-    let mut names: Vec<String> = result.diff.iter().filter_map(path_of).collect();
+    let mut names: Vec<String> = result.answer().diff.iter().filter_map(path_of).collect();
     names.sort();
     names.dedup();
     if !names.is_empty() {
         return names;
     }
     if !NAMED_BY_NAME.contains(&module) {
-        if let Some(path) = [&result.dest, &result.path].into_iter().flatten().find(|path| is_path(path)) {
+        if let Some(path) =
+            [&result.answer().dest, &result.answer().path].into_iter().flatten().find(|path| is_path(path))
+        {
             return vec![path.clone()];
         }
-        let argument = PATH_ARGUMENTS.iter().find_map(|name| result.args.get(*name).filter(|path| is_path(path)));
+        let argument =
+            PATH_ARGUMENTS.iter().find_map(|name| result.answer().args.get(*name).filter(|path| is_path(path)));
         if let Some(path) = argument {
-            return vec![in_directory(path, result.args.get("src").map(String::as_str))];
+            return vec![in_directory(path, result.answer().args.get("src").map(String::as_str))];
         }
     }
-    let name = NAME_ARGUMENTS.iter().find_map(|name| result.args.get(*name));
+    let name = NAME_ARGUMENTS.iter().find_map(|name| result.answer().args.get(*name));
     match name {
         Some(name) if is_path(name) && !NAMED_BY_NAME.contains(&module) => vec![name.clone()],
         Some(name) => vec![format!("{module}:{name}")],
@@ -88,7 +91,11 @@ mod tests {
     use crate::event::Event;
     use crate::event_file::{line, read};
 
-    fn names(action: &str, fields: &str) -> Vec<String> {
+    fn names(action: &str, answer: &str) -> Vec<String> {
+        names_of(action, &format!(r#","answer":{{{answer}}}"#))
+    }
+
+    fn names_of(action: &str, fields: &str) -> Vec<String> {
         let json = format!(r#"[0,{{"result":{{"task":0,"host":"h","status":"ok","changed":true{fields}}}}}]"#);
         let task = Task { name: "do it".to_owned(), action: action.to_owned(), ..Task::default() };
         let mut found = None;
@@ -106,39 +113,39 @@ mod tests {
         let table: &[(&str, &str, &[&str])] = &[
             (
                 "ansible.builtin.copy",
-                r#","diff":[{"header":"/etc/a","differs":true}],"args":{"dest":"/x"}"#,
+                r#""diff":[{"header":"/etc/a","differs":true}],"args":{"dest":"/x"}"#,
                 &["/etc/a"],
             ),
             (
                 "ansible.builtin.copy",
-                r#","diff":[{"differs":true}],"args":{"dest":"/etc/d/","src":"f/30.conf"}"#,
+                r#""diff":[{"differs":true}],"args":{"dest":"/etc/d/","src":"f/30.conf"}"#,
                 &["/etc/d/30.conf"],
             ),
             (
                 "ansible.builtin.copy",
-                r#","dest":"/etc/tree/","args":{"dest":"/etc/tree","src":"tree"}"#,
+                r#""dest":"/etc/tree/","args":{"dest":"/etc/tree","src":"tree"}"#,
                 &["/etc/tree/"],
             ),
-            ("ansible.builtin.copy", r#","censored":true"#, &["copy:task do it"]),
             (
                 "ansible.builtin.lineinfile",
-                r#","diff":[{"header":"/e (content)","differs":true},{"header":"/e (file attributes)"}]"#,
+                r#""diff":[{"header":"/e (content)","differs":true},{"header":"/e (file attributes)"}]"#,
                 &["/e"],
             ),
-            ("ansible.builtin.file", r#","diff":[{"path":"/etc/d","keys":["state"]}]"#, &["/etc/d"]),
-            ("ansible.builtin.apt", r#","args":{"name":"git,curl"}"#, &["apt:git,curl"]),
-            ("ansible.builtin.service", r#","args":{"name":"rsyslog"}"#, &["service:rsyslog"]),
-            ("ansible.builtin.user", r#","path":"/home/x","args":{"name":"x"}"#, &["user:x"]),
+            ("ansible.builtin.file", r#""diff":[{"path":"/etc/d","keys":["state"]}]"#, &["/etc/d"]),
+            ("ansible.builtin.apt", r#""args":{"name":"git,curl"}"#, &["apt:git,curl"]),
+            ("ansible.builtin.service", r#""args":{"name":"rsyslog"}"#, &["service:rsyslog"]),
+            ("ansible.builtin.user", r#""path":"/home/x","args":{"name":"x"}"#, &["user:x"]),
             ("community.general.ufw", "", &["ufw:task do it"]),
             (
                 "ansible.builtin.template",
-                r#","diff":[{"header":"not a path","differs":true}],"args":{"dest":"/etc/t"}"#,
+                r#""diff":[{"header":"not a path","differs":true}],"args":{"dest":"/etc/t"}"#,
                 &["/etc/t"],
             ),
         ];
-        for (action, fields, expected) in table {
-            assert_eq!(names(action, fields), *expected, "{action} {fields}");
+        for (action, answer, expected) in table {
+            assert_eq!(names(action, answer), *expected, "{action} {answer}");
         }
+        assert_eq!(names_of("ansible.builtin.copy", r#","censored":true"#), ["copy:task do it"]);
     }
 
     #[test]

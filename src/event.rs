@@ -187,13 +187,29 @@ pub struct TaskResult<'a> {
     #[serde(default)]
     pub censored: bool,
     /// The host it was delegated to.
-    pub on: Option<String>,
+    pub on: Option<Box<str>>,
     /// It was delegated to the controller.
     #[serde(default)]
     pub on_localhost: bool,
     /// It did not run in check mode.
     #[serde(default)]
     pub real: bool,
+    /// What it said beyond that. Most answers say no more, and a fleet gives millions of them: hence the box.
+    pub answer: Option<Box<Answer>>,
+}
+
+impl TaskResult<'_> {
+    /// What it said, which may be nothing.
+    pub fn answer(&self) -> &Answer {
+        const NOTHING: &Answer = &Answer::nothing();
+        self.answer.as_deref().unwrap_or(NOTHING)
+    }
+}
+
+/// What the module said, as far as it can matter. Flags are false where they are left out.
+#[derive(Debug, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub struct Answer {
     /// A command really ran (and was not held back by `creates` or `removes`).
     #[serde(default)]
     pub ran: bool,
@@ -225,13 +241,35 @@ pub struct TaskResult<'a> {
     /// What it shows of its differences.
     #[serde(default)]
     pub diff: Vec<Diff>,
-    /// The answer's `dest`.
+    /// Its `dest`.
     pub dest: Option<String>,
-    /// The answer's `path`.
+    /// Its `path`.
     pub path: Option<String>,
     /// Those of the task's arguments that can name a thing.
     #[serde(default)]
     pub args: BTreeMap<String, String>,
+}
+
+impl Answer {
+    const fn nothing() -> Self {
+        Self {
+            ran: false,
+            force_false: false,
+            job: None,
+            unfinished: false,
+            failed_when: false,
+            why: None,
+            condition: None,
+            msg: None,
+            rc: None,
+            exception: false,
+            says: Vec::new(),
+            diff: Vec::new(),
+            dest: None,
+            path: None,
+            args: BTreeMap::new(),
+        }
+    }
 }
 
 /// One difference a result shows, without its text.

@@ -3,7 +3,7 @@
 //! A line is `CRC32 [SEQUENCE, {"KIND": {...}}]`: eight hexadecimal digits over the run's nonce and the JSON text.
 //! A line with another checksum was damaged or is not ours; either way nothing from there on can be trusted.
 
-use std::io::{BufRead, ErrorKind};
+use std::io::{BufRead, Read as _};
 
 use crate::event::Event;
 
@@ -57,44 +57,29 @@ enum Line {
     End,
 }
 
-/// Reads up to the next line feed, which is left out, and never more than [`LONGEST_LINE`].
+/// Reads up to the next line feed, which is left out, and never much more than [`LONGEST_LINE`].
 fn next_line(input: &mut impl BufRead, line: &mut Vec<u8>) -> std::io::Result<Line> {
-    loop {
-        let buffer = match input.fill_buf() {
-            Ok(buffer) => buffer,
-            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-            Err(error) => return Err(error),
-        };
-        if buffer.is_empty() {
-            return Ok(if line.is_empty() { Line::End } else { Line::Cut });
-        }
-        let end = buffer.iter().position(|byte| *byte == b'\n');
-        let part = &buffer[..end.unwrap_or(buffer.len())];
-        if line.len() + part.len() > LONGEST_LINE {
-            return Ok(Line::TooLong);
-        }
-        line.extend_from_slice(part);
-        let used = part.len() + usize::from(end.is_some());
-        input.consume(used);
-        if end.is_some() {
-            return Ok(Line::Whole);
-        }
-    }
+    input.by_ref().take(LONGEST_LINE as u64 + 1).read_until(b'\n', line)?;
+    Ok(match line.pop() {
+        None => Line::End,
+        Some(b'\n') => Line::Whole,
+        Some(_) if line.len() == LONGEST_LINE => Line::TooLong,
+        Some(_) => Line::Cut,
+    })
 }
 
 fn parsed(line: &[u8], mut checksum: crc32fast::Hasher) -> Option<(u64, Event<'_>)> {
-    let (digits, json) = line.split_at_checked(8)?;
-    let json = json.strip_prefix(b" ")?;
-    let digits = std::str::from_utf8(digits).ok()?;
+    let (digits, json) = std::str::from_utf8(line).ok()?.split_at_checked(8)?;
+    let json = json.strip_prefix(' ')?;
     // As the callback writes them: a sign, which the parser below would take, or a capital is not ours.
     if digits.bytes().any(|byte| !matches!(byte, b'0'..=b'9' | b'a'..=b'f')) {
         return None;
     }
-    checksum.update(json);
+    checksum.update(json.as_bytes());
     if u32::from_str_radix(digits, 16).ok()? != checksum.finalize() {
         return None;
     }
-    serde_json::from_slice(json).ok()
+    serde_json::from_str(json).ok()
 }
 
 /// One line as the callback would write it; for tests and benches.

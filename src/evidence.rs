@@ -139,8 +139,8 @@ const EXIT_CODE_MESSAGES: [&str; 2] = ["non-zero return code", "The command exit
 /// Judges one result or item. `on_controller` says that it ran on a localhost that is not among the hosts to check.
 pub fn weigh(task: &Task, result: &TaskResult<'_>, on_controller: bool) -> Evidence {
     match result.status {
-        Status::Unreachable => Evidence::Doubtful(Doubt::Unreachable, result.msg.clone()),
-        Status::Failed => Evidence::Doubtful(Doubt::Failed, result.msg.clone()),
+        Status::Unreachable => Evidence::Doubtful(Doubt::Unreachable, result.answer().msg.clone()),
+        Status::Failed => Evidence::Doubtful(Doubt::Failed, result.answer().msg.clone()),
         // A handler acts on a change that was already seen.
         Status::Skipped | Status::Ok if task.handler => Evidence::Nothing,
         Status::Skipped => skipped(task, result),
@@ -150,8 +150,8 @@ pub fn weigh(task: &Task, result: &TaskResult<'_>, on_controller: bool) -> Evide
 
 fn skipped(task: &Task, result: &TaskResult<'_>) -> Evidence {
     let module = short(&task.action);
-    let why = result.why.as_deref().unwrap_or_default();
-    let doubt = |doubt| Evidence::Doubtful(doubt, result.msg.clone().or_else(|| result.why.clone()));
+    let why = result.answer().why.as_deref().unwrap_or_default();
+    let doubt = |doubt| Evidence::Doubtful(doubt, result.answer().msg.clone().or_else(|| result.answer().why.clone()));
     if CONTROLLER_SIDE.contains(&module) && !INCLUDES.contains(&module) {
         return Evidence::Nothing;
     }
@@ -168,7 +168,7 @@ fn skipped(task: &Task, result: &TaskResult<'_>) -> Evidence {
         return if task.glob { doubt(Doubt::GlobMatchedNothing) } else { Evidence::Nothing };
     }
     // From ansible-core 2.16 the condition that was false is named; before, any of them may have been it.
-    let by_check_mode = match &result.condition {
+    let by_check_mode = match &result.answer().condition {
         Some(condition) => condition.contains("ansible_check_mode"),
         None => task.when_check_mode,
     };
@@ -178,11 +178,11 @@ fn skipped(task: &Task, result: &TaskResult<'_>) -> Evidence {
 fn answered(task: &Task, result: &TaskResult<'_>, on_controller: bool) -> Evidence {
     let module = short(&task.action);
     let command = COMMANDS.contains(&module);
-    let doubt = |doubt| Evidence::Doubtful(doubt, result.msg.clone());
-    if result.unfinished {
+    let doubt = |doubt| Evidence::Doubtful(doubt, result.answer().msg.clone());
+    if result.answer().unfinished {
         return doubt(Doubt::JobNotAwaited);
     }
-    if result.failed_when && !result.changed && looks_failed(result, command) {
+    if result.answer().failed_when && !result.changed && looks_failed(result, command) {
         return doubt(Doubt::FailureHidden);
     }
     if result.censored && task.failed_when && !result.changed && !command {
@@ -191,8 +191,8 @@ fn answered(task: &Task, result: &TaskResult<'_>, on_controller: bool) -> Eviden
     if on_controller || CONTROLLER_SIDE.contains(&module) {
         return Evidence::Nothing;
     }
-    let differs =
-        task.changed_when && result.diff.iter().any(|diff| diff.differs || diff.keys.iter().any(|key| key != "state"));
+    let differs = task.changed_when
+        && result.answer().diff.iter().any(|diff| diff.differs || diff.keys.iter().any(|key| key != "state"));
     if result.changed || differs {
         let compared = if command { task.changed_when } else { !result.real };
         return Evidence::Drifted { names: drift_names(task, result), compared };
@@ -205,13 +205,13 @@ fn answered(task: &Task, result: &TaskResult<'_>, on_controller: bool) -> Eviden
     }
     if command {
         // Held back by `creates`, it proves nothing. Where it ran, a `changed_when` that can be true makes it a check.
-        return match (result.ran, task.changed_when && !task.never_changed) {
+        return match (result.answer().ran, task.changed_when && !task.never_changed) {
             (false, _) => Evidence::Nothing,
             (true, false) => Evidence::Looked,
             (true, true) => Evidence::Verified,
         };
     }
-    if result.force_false || (task.default_force_false && ["copy", "template", "get_url"].contains(&module)) {
+    if result.answer().force_false || (task.default_force_false && ["copy", "template", "get_url"].contains(&module)) {
         return doubt(Doubt::NeverCompared);
     }
     if task.changed_when && (task.no_diff || result.censored) {
@@ -222,11 +222,11 @@ fn answered(task: &Task, result: &TaskResult<'_>, on_controller: bool) -> Eviden
 
 /// A module cannot fail without a message, an exception or an exit code; without one it did not fail.
 fn looks_failed(result: &TaskResult<'_>, command: bool) -> bool {
-    let rc = result.rc.is_some_and(|rc| rc != 0);
-    match &result.msg {
-        _ if result.exception && !command => true,
+    let rc = result.answer().rc.is_some_and(|rc| rc != 0);
+    match &result.answer().msg {
+        _ if result.answer().exception && !command => true,
         // A command's exit code is its answer; held back by `creates` it says why and exits 0.
-        Some(msg) if command => result.rc != Some(0) && !(rc && EXIT_CODE_MESSAGES.contains(&msg.as_str())),
+        Some(msg) if command => result.answer().rc != Some(0) && !(rc && EXIT_CODE_MESSAGES.contains(&msg.as_str())),
         Some(_) => true,
         None => rc && !command,
     }

@@ -78,14 +78,3 @@ pub struct Doubtful {
     /// The task only probes: it says `changed_when: false`.
     pub probe: bool,
 }
-
-impl PlaybookFacts {
-    /// The facts about a host, empty ones for a host not met before.
-    pub(crate) fn host(&mut self, name: &str) -> &mut HostFacts {
-        if !self.hosts.contains_key(name) {
-            self.hosts.insert(name.to_owned(), HostFacts::default());
-        }
-        // Just made sure of; the look-up by reference spares an allocation for each event.
-        self.hosts.get_mut(name).unwrap_or_else(|| unreachable!("the host was inserted above"))
-    }
-}

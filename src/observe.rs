@@ -5,10 +5,11 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::BufRead;
 
+use crate::drift_name::short;
 use crate::event::{self, Event, Status, Task, TaskResult};
 use crate::event_file::{self, Damage};
 use crate::evidence::{Doubt, Evidence, weigh};
-use crate::facts::{PlayFacts, PlaybookFacts};
+use crate::facts::{HostFacts, PlayFacts, PlaybookFacts};
 use crate::settings::Waivers;
 use crate::waiver::{Waived, matches};
 
@@ -46,13 +47,15 @@ pub fn observe(input: impl BufRead, nonce: &str, waivers: &Waivers) -> Observati
 struct Observer<'a> {
     waivers: &'a Waivers,
     seen: Observation,
-    tasks: Vec<Option<KnownTask>>,
+    tasks: Vec<KnownTask>,
     /// Which globs of `ignore_tasks` and `ignore_plays` matched something.
     used: [Vec<bool>; 2],
     /// Items of a loop that answered before its summary, by task and host.
     items: HashMap<(usize, String), usize>,
     /// Jobs that were started and not yet seen to finish: task and host.
     jobs: BTreeMap<String, (usize, String)>,
+    /// What the hosts of the playbook at work have shown: looked up once or twice for each event, so not sorted yet.
+    hosts: HashMap<String, HostFacts>,
     batch: Batch,
     /// An event came where none of its kind can.
     stray: bool,
@@ -61,6 +64,7 @@ struct Observer<'a> {
 struct KnownTask {
     task: Task,
     waived: bool,
+    meta: bool,
 }
 
 /// The batch of hosts that is at work.
@@ -79,6 +83,7 @@ impl<'a> Observer<'a> {
             used: [Vec::new(), Vec::new()],
             items: HashMap::new(),
             jobs: BTreeMap::new(),
+            hosts: HashMap::new(),
             batch: Batch::default(),
             stray: false,
         }
@@ -123,6 +128,7 @@ impl<'a> Observer<'a> {
         for (task, host) in unsummed {
             self.doubt(Doubt::ItemsMissing, task, &host, None);
         }
+        self.close_playbook();
         self.seen.damage = damage.or(self.stray.then_some(Damage::Unreadable));
         let settings = [("ignore_tasks", &self.waivers.tasks), ("ignore_plays", &self.waivers.plays)];
         for ((setting, globs), used) in settings.into_iter().zip(&self.used) {
@@ -132,7 +138,14 @@ impl<'a> Observer<'a> {
         self.seen
     }
 
+    fn close_playbook(&mut self) {
+        if let Some(playbook) = self.seen.playbooks.last_mut() {
+            playbook.hosts.extend(self.hosts.drain());
+        }
+    }
+
     fn playbook(&mut self, options: event::Playbook) {
+        self.close_playbook();
         self.batch = Batch::default();
         self.seen.playbooks.push(PlaybookFacts {
             options,
@@ -176,7 +189,7 @@ impl<'a> Observer<'a> {
             facts.named.values_mut().for_each(|took_part| *took_part = true);
         } else {
             for host in facts.named.keys() {
-                playbook.hosts.entry(host.clone()).or_default().to_check = true;
+                self.hosts.entry(host.clone()).or_default().to_check = true;
             }
         }
         for host in play.hosts.iter().filter(|host| !implicit.contains(*host)) {
@@ -196,7 +209,8 @@ impl<'a> Observer<'a> {
             self.stray = true;
             return;
         }
-        self.tasks.push(Some(KnownTask { task, waived }));
+        let meta = short(&task.action) == "meta";
+        self.tasks.push(KnownTask { task, waived, meta });
     }
 
     fn start(&mut self, start: &event::Start) {
@@ -212,12 +226,12 @@ impl<'a> Observer<'a> {
     }
 
     fn known(&self, number: usize) -> Option<String> {
-        self.tasks.get(number)?.as_ref().map(|known| known.task.name.clone())
+        self.tasks.get(number).map(|known| known.task.name.clone())
     }
 
     /// `None` where the result belongs to nothing that was announced.
     fn result(&mut self, result: &TaskResult<'_>) -> Option<()> {
-        let known = self.tasks.get(result.task)?.as_ref()?;
+        let known = self.tasks.get(result.task)?;
         let (task, task_waived) = (&known.task, known.waived);
         let playbook = self.seen.playbooks.last_mut().filter(|playbook| playbook.recap.is_none())?;
         let play = playbook.plays.last_mut()?;
@@ -226,7 +240,7 @@ impl<'a> Observer<'a> {
         if failed && (task.fatal || task.run_once || play.max_fail) {
             play.ended_for_all = true;
         }
-        if crate::drift_name::short(&task.action) == "meta" {
+        if known.meta {
             // A `meta` that did not take effect says so by a skip; the action is not told, so any of them is met.
             if let Some(times) = playbook.endings.get_mut(skipped_meta(result)) {
                 *times = times.saturating_sub(1);
@@ -234,7 +248,7 @@ impl<'a> Observer<'a> {
             return Some(());
         }
         let on_controller = match &result.on {
-            Some(on) => result.on_localhost && !playbook.hosts.get(on).is_some_and(|host| host.to_check),
+            Some(on) => result.on_localhost && !self.hosts.get(on.as_ref()).is_some_and(|host| host.to_check),
             None => self.batch.implicit.contains(host),
         };
         let subject = result.on.as_deref().filter(|_| !on_controller).unwrap_or(host);
@@ -242,7 +256,7 @@ impl<'a> Observer<'a> {
         let trusted = play.check || !playbook.options.check;
 
         // The host it ran for has answered, wherever the work was done.
-        let facts = playbook.host(host);
+        let facts = facts_of(&mut self.hosts, host);
         facts.answered = true;
         if !result.item && result.status == Status::Ok {
             facts.tasks_ok += 1;
@@ -253,8 +267,7 @@ impl<'a> Observer<'a> {
         } else if result.summary {
             let seen = self.items.remove(&(result.task, host.to_owned())).unwrap_or(0);
             if result.items.is_some_and(|items| items != seen) {
-                let (task, host) = (result.task, host.to_owned());
-                self.doubt(Doubt::ItemsMissing, task, &host, None);
+                self.doubt(Doubt::ItemsMissing, result.task, host, None);
                 return Some(());
             }
             // Its items have said everything, but for a failure to loop at all.
@@ -262,34 +275,38 @@ impl<'a> Observer<'a> {
                 return Some(());
             }
         }
-        if !waived && trusted && !result.says.is_empty() && !task.handler {
-            playbook.host(host).statement.add(&result.says, &task.name);
+        if !waived && trusted && !result.answer().says.is_empty() && !task.handler {
+            facts.statement.add(&result.answer().says, &task.name);
             speaks_for(playbook, &self.batch, task, host);
         }
-        if let (Some(job), Status::Ok) = (&result.job, result.status) {
-            if !result.unfinished {
+        if let (Some(job), Status::Ok) = (&result.answer().job, result.status) {
+            if !result.answer().unfinished {
                 self.jobs.remove(job);
             } else if !waived {
                 self.jobs.insert(job.clone(), (result.task, host.to_owned()));
                 return Some(());
             }
         }
-        match weigh(task, result, on_controller) {
-            Evidence::Doubtful(doubt, detail) if failed || (!waived && !on_controller) => {
-                let (task, host) = (result.task, host.to_owned());
-                self.doubt(doubt, task, &host, detail);
+        let evidence = weigh(task, result, on_controller);
+        if let Evidence::Doubtful(doubt, detail) = evidence {
+            if failed || (!waived && !on_controller) {
+                self.doubt(doubt, result.task, host, detail);
             }
-            _ if waived || !trusted => {}
+            return Some(());
+        }
+        if waived || !trusted {
+            return Some(());
+        }
+        let facts = if subject == host { facts } else { facts_of(&mut self.hosts, subject) };
+        match evidence {
             Evidence::Nothing | Evidence::Doubtful(..) => {}
-            Evidence::Looked => playbook.host(subject).looked += 1,
-            Evidence::Verified => playbook.host(subject).verified += 1,
+            Evidence::Looked => facts.looked += 1,
+            Evidence::Verified => facts.verified += 1,
             Evidence::Drifted { names, compared } => {
-                let name = task.name.clone();
-                let facts = playbook.host(subject);
                 facts.looked += 1;
                 facts.drift.extend(names);
                 if compared {
-                    facts.compared_changed.get_or_insert(name);
+                    facts.compared_changed.get_or_insert_with(|| task.name.clone());
                 }
             }
         }
@@ -297,7 +314,7 @@ impl<'a> Observer<'a> {
     }
 
     fn doubt(&mut self, doubt: Doubt, task: usize, host: &str, detail: Option<String>) {
-        let (Some(Some(known)), Some(playbook)) = (self.tasks.get(task), self.seen.playbooks.last_mut()) else {
+        let (Some(known), Some(playbook)) = (self.tasks.get(task), self.seen.playbooks.last_mut()) else {
             return;
         };
         let key = (doubt, known.task.name.clone(), known.task.place.clone());
@@ -317,9 +334,17 @@ impl<'a> Observer<'a> {
     }
 }
 
+/// The facts about a host, empty ones for a host not met before. Spares an allocation for each event.
+fn facts_of<'a>(hosts: &'a mut HashMap<String, HostFacts>, name: &str) -> &'a mut HostFacts {
+    if !hosts.contains_key(name) {
+        hosts.insert(name.to_owned(), HostFacts::default());
+    }
+    hosts.get_mut(name).unwrap_or_else(|| unreachable!("the host was inserted above"))
+}
+
 /// Which `meta` a skip is about, from its reason: `end_host conditional evaluated to False, ...`.
 fn skipped_meta(result: &TaskResult<'_>) -> &'static str {
-    let why = result.why.as_deref().unwrap_or_default();
+    let why = result.answer().why.as_deref().unwrap_or_default();
     ENDING_META.into_iter().find(|meta| why.starts_with(meta)).unwrap_or("noop")
 }
 
