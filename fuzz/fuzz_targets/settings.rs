@@ -1,0 +1,41 @@
+//! Any environment: no panic, every problem on one line, and no secret in what is said of it.
+//!
+//! The data is one `NAME=value` per line; `\n` in a value is a line feed. Seeds are in `seeds/settings`.
+#![no_main]
+
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
+
+use libfuzzer_sys::fuzz_target;
+use plugin_gitops_status::settings::Settings;
+
+/// Stands before every secret value, so that its appearance anywhere is no accident.
+const CANARY: &str = "c4n4ry-";
+const SECRET: [&str; 3] = ["PLUGIN_SSH_PRIVATE_KEY", "PLUGIN_VAULT_PASSWORD", "PLUGIN_STATUS_SERVER_TOKEN"];
+
+fn variable(line: &[u8]) -> Option<(OsString, OsString)> {
+    let equals = line.iter().position(|byte| *byte == b'=')?;
+    let (name, value) = (&line[..equals], &line[equals + 1..]);
+    let mut value = value.to_vec();
+    while let Some(at) = value.windows(2).position(|pair| pair == b"\\n") {
+        value.splice(at..at + 2, [b'\n']);
+    }
+    if std::str::from_utf8(name).is_ok_and(|name| SECRET.contains(&name)) {
+        value.splice(0..0, CANARY.bytes());
+    }
+    Some((OsString::from_vec(name.to_vec()), OsString::from_vec(value)))
+}
+
+fuzz_target!(|data: &[u8]| {
+    let said = match Settings::read(data.split(|byte| *byte == b'\n').filter_map(variable)) {
+        Ok(settings) => vec![format!("{settings:?}")],
+        Err(problems) => {
+            assert!(!problems.0.is_empty(), "refused without a word");
+            problems.0
+        }
+    };
+    for sentence in said {
+        assert!(!sentence.contains(CANARY), "a secret was told: {sentence}");
+        assert!(!sentence.contains('\n'), "a problem of more than one line: {sentence}");
+    }
+});
