@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::Result;
+use plugin_gitops_status::account::Lacks;
 use plugin_gitops_status::deliver::{Courier, Delivery};
 use plugin_gitops_status::log::Log;
 use plugin_gitops_status::payload::{Circumstances, Payloads, payloads};
@@ -49,7 +50,8 @@ fn step(settings: &Settings, environment: Environment, log: &Log) -> Result<u8> 
     let mut signals = Signals::listen()?;
     let receiver = settings.receiver.as_ref().filter(|_| !settings.report.dry_run);
     let courier = receiver.map(|receiver| Courier::new(receiver, &proxy::variables(&environment))).transpose()?;
-    let mut scratch = Scratch::new(&std::env::temp_dir(), &settings.check)?;
+    let mut scratch =
+        Scratch::new(&std::env::temp_dir(), &settings.check, Lacks::find(std::env::home_dir().as_deref()))?;
 
     log.say(report::running(settings, ansible_cfg::ignored_in_working_directory(), scratch.secrets_on_disk()));
     let ending = play(&settings.check, &scratch, environment, log, &mut signals)?;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
+use crate::account::NAME_GIVER;
 use crate::ansible_cfg;
 use crate::scratch::Scratch;
 use crate::settings::{Check, HARDENING, split_commas};
@@ -123,6 +124,7 @@ fn environment(
     // A master of an earlier run would vouch for a host key that this run never saw.
     environment.insert("ANSIBLE_SSH_CONTROL_PATH_DIR".into(), scratch.control_path_dir().into());
     environment.insert("ANSIBLE_SSH_CONTROL_PATH".into(), "%(directory)s/%%C".into());
+    person(&mut environment, scratch);
     reach(&mut environment, check, scratch);
     if !utf8_locale(&environment) {
         environment.insert("LC_ALL".into(), "C.UTF-8".into());
@@ -131,6 +133,23 @@ fn environment(
         environment.entry("ANSIBLE_FORCE_COLOR".into()).or_insert_with(|| "1".into());
     }
     environment
+}
+
+/// A home and a name for a process that has none.
+fn person(environment: &mut BTreeMap<OsString, OsString>, scratch: &Scratch) {
+    if let Some(home) = scratch.home() {
+        environment.insert("HOME".into(), home.into());
+    }
+    if let Some(passwd) = scratch.passwd() {
+        let mut preloaded = OsString::from(NAME_GIVER);
+        if let Some(theirs) = variable(environment, "LD_PRELOAD") {
+            preloaded.push(":");
+            preloaded.push(theirs);
+        }
+        environment.insert("LD_PRELOAD".into(), preloaded);
+        environment.insert("NSS_WRAPPER_PASSWD".into(), passwd.into());
+        environment.insert("NSS_WRAPPER_GROUP".into(), passwd.with_file_name("group").into());
+    }
 }
 
 /// How servers are reached and vaulted variables read. The key is an ssh option and not `ANSIBLE_PRIVATE_KEY_FILE`:

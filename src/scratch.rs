@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, anyhow};
 use rustix::fs::{MemfdFlags, Mode};
 
+use crate::account::{self, Lacks};
 use crate::settings::{Check, Secret};
 
 const CALLBACK: &str = include_str!("drift_events.py");
@@ -32,6 +33,8 @@ pub struct Scratch {
     nonce: String,
     /// Opened before the run: a file that takes this one's place later is not the one that is read.
     events: Option<File>,
+    home: Option<PathBuf>,
+    passwd: Option<PathBuf>,
     extra_vars: Option<PathBuf>,
     known_hosts: Option<PathBuf>,
     private_key: Option<Hidden>,
@@ -48,11 +51,11 @@ struct Hidden {
 
 impl Scratch {
     /// Makes the directories, the callback, the event file and what `check` keeps in files. `temporary` is the
-    /// directory for temporary files.
+    /// directory for temporary files; `lacks` says whether a home and a name are wanted too.
     ///
     /// # Errors
     /// A directory or file that cannot be made, by its path.
-    pub fn new(temporary: &Path, check: &Check) -> Result<Self> {
+    pub fn new(temporary: &Path, check: &Check, lacks: Lacks) -> Result<Self> {
         let nonce = format!("drift_events_{}", random()?);
         let folder = private_folder(temporary, &nonce).with_context(|| {
             format!(
@@ -65,6 +68,8 @@ impl Scratch {
             folder,
             nonce,
             events: None,
+            home: None,
+            passwd: None,
             extra_vars: None,
             known_hosts: None,
             private_key: None,
@@ -82,6 +87,17 @@ impl Scratch {
         let events = scratch.callback_dir().join("events");
         write_private(&events, "")?;
         scratch.events = Some(File::open(&events).with_context(|| format!("cannot open `{}`", events.display()))?);
+        if lacks.home || lacks.name {
+            let home = scratch.folder.join("home");
+            DirBuilder::new().mode(0o700).create(&home).with_context(|| cannot_write(&home))?;
+            if lacks.name {
+                let (passwd, group) = account::with_us(&home);
+                write_private(&scratch.folder.join("passwd"), &passwd)?;
+                write_private(&scratch.folder.join("group"), &group)?;
+                scratch.passwd = Some(scratch.folder.join("passwd"));
+            }
+            scratch.home = lacks.home.then_some(home);
+        }
         let file = |name: &str, text: Option<&str>| -> Result<Option<PathBuf>> {
             let path = scratch.private.join(name);
             text.map(|text| write_private(&path, text).map(|()| path.clone())).transpose()
@@ -109,6 +125,16 @@ impl Scratch {
     /// Where ssh masters put their sockets: its own for each run, so that no master of an earlier run is used.
     pub fn control_path_dir(&self) -> PathBuf {
         self.private.join("cp")
+    }
+
+    /// A home for who has none.
+    pub fn home(&self) -> Option<&Path> {
+        self.home.as_deref()
+    }
+
+    /// The list of users with this process in it, where it needs one; the list of groups lies beside it as `group`.
+    pub fn passwd(&self) -> Option<&Path> {
+        self.passwd.as_deref()
     }
 
     /// The file with the extra variables, if there are any.
@@ -226,13 +252,14 @@ mod tests {
             ("PLUGIN_VAULT_PASSWORD", "v"),
             ("PLUGIN_SSH_KNOWN_HOSTS", "h k"),
         ]);
-        let scratch = Scratch::new(&std::env::temp_dir(), &check).unwrap();
+        let scratch = Scratch::new(&std::env::temp_dir(), &check, Lacks { home: true, name: true }).unwrap();
         let folders = [scratch.callback_dir().to_owned(), scratch.private.clone()];
         for folder in &folders {
             assert_eq!(fs::metadata(folder).unwrap().permissions().mode() & 0o777, 0o700);
         }
-        let files = [scratch.extra_vars(), scratch.known_hosts(), scratch.vault_password()]
+        let files = [scratch.extra_vars(), scratch.known_hosts(), scratch.vault_password(), scratch.passwd()]
             .map(|path| path.unwrap().to_owned());
+        assert!(fs::read_to_string(&files[3]).unwrap().contains(&scratch.home().unwrap().display().to_string()));
         for (file, content) in files.iter().zip(["{\"a\":1}", "h k\n", "v"]) {
             assert_eq!(fs::metadata(file).unwrap().permissions().mode() & 0o777, 0o600);
             assert_eq!(&fs::read_to_string(file).unwrap(), content);
@@ -243,7 +270,7 @@ mod tests {
 
     #[test]
     fn a_temporary_directory_that_does_not_exist_is_named() {
-        let error = Scratch::new(Path::new("/nonexistent/tmp"), &check(&[])).unwrap_err();
+        let error = Scratch::new(Path::new("/nonexistent/tmp"), &check(&[]), Lacks::default()).unwrap_err();
         assert!(format!("{error:#}").contains("`/nonexistent/tmp`"), "{error:#}");
     }
 }

@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use plugin_gitops_status::account::Lacks;
 use plugin_gitops_status::event_file::line;
 use plugin_gitops_status::observe::{Observation, observe};
 use plugin_gitops_status::payload::{Circumstances, payloads};
@@ -154,7 +155,7 @@ fn record(name: &str, case_name: &str) {
             .collect();
     environment.push(("HOME".into(), folder.path().into()));
     environment.extend(strings(&case, "environment").into_iter().map(|(name, value)| (name.into(), value.into())));
-    let scratch = Scratch::new(folder.path(), &settings.check).unwrap();
+    let scratch = Scratch::new(folder.path(), &settings.check, Lacks::default()).unwrap();
     std::env::set_current_dir(&work).unwrap();
     let invocation = playbook::invocation(&settings.check, &scratch, environment, false);
     let ended = run(&invocation, settings.check.timeout, &mut Signals::listen().unwrap()).unwrap();
