@@ -31,3 +31,4 @@ mod forward;
 pub mod deliver;
 pub mod report;
 pub mod log;
+pub mod panic;

@@ -14,7 +14,7 @@ use plugin_gitops_status::run::{Ending, Signals};
 use plugin_gitops_status::scratch::Scratch;
 use plugin_gitops_status::settings::{Check, Settings};
 use plugin_gitops_status::verdict::{Verdict, judge};
-use plugin_gitops_status::{ansible_cfg, observe::observe, payload_file, playbook, proxy, report, run, ssh_key};
+use plugin_gitops_status::{ansible_cfg, observe::observe, panic, payload_file, playbook, proxy, report, run, ssh_key};
 use time::OffsetDateTime;
 
 /// The exit codes a pipeline may rely on; a step that is ended by a signal adds the signal's number to the last one.
@@ -52,6 +52,7 @@ fn step(settings: &Settings, environment: Environment, log: &Log) -> Result<u8> 
     let courier = receiver.map(|receiver| Courier::new(receiver, &proxy::variables(&environment))).transpose()?;
     let mut scratch =
         Scratch::new(&std::env::temp_dir(), &settings.check, Lacks::find(std::env::home_dir().as_deref()))?;
+    panic::clean_up_after(&scratch, *log);
 
     log.say(report::running(settings, ansible_cfg::ignored_in_working_directory(), scratch.secrets_on_disk()));
     let ending = play(&settings.check, &scratch, environment, log, &mut signals)?;

@@ -116,6 +116,15 @@ pub fn error(error: &anyhow::Error) -> Vec<Line> {
     vec![Line::new(Tone::Error, format!("error: {error:#}"))]
 }
 
+/// What stopped the step was a fault of this program, at a place in its code.
+pub fn fault(place: Option<String>) -> Vec<Line> {
+    let place = place.unwrap_or_else(|| "an unknown place".to_owned());
+    vec![
+        Line::new(Tone::Error, format!("error: this program has a fault of its own (at {place})")),
+        Line::new(Tone::Remedy, "  the run was ended and nothing is claimed; please report that place".to_owned()),
+    ]
+}
+
 /// The first heading, and what should be known before the run. `config_ignored`: Ansible will pass over the ansible.cfg
 /// of the working directory. `secrets_on_disk`: there is no memory to keep them in.
 pub fn running(settings: &Settings, config_ignored: bool, secrets_on_disk: bool) -> Vec<Line> {

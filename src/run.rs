@@ -177,7 +177,7 @@ fn terminate(main: Pid, signals: &mut Signals) {
 
 /// Ends every process that descends from us. Ansible's workers and ssh masters have sessions of their own, so no
 /// process group holds them all.
-fn end_the_rest() {
+pub(crate) fn end_the_rest() {
     let deadline = Instant::now() + GRACE;
     loop {
         while let Ok(Some(_)) = wait(WaitOptions::NOHANG) {}

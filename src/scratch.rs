@@ -112,6 +112,11 @@ impl Scratch {
         Ok(scratch)
     }
 
+    /// Every directory of the run that has to go with it.
+    pub fn folders(&self) -> [PathBuf; 2] {
+        [self.private.clone(), self.folder.clone()]
+    }
+
     /// The directory Ansible finds the callback plugin in.
     pub fn callback_dir(&self) -> &Path {
         &self.folder
@@ -180,7 +185,7 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        for folder in [&self.private, &self.folder] {
+        for folder in &self.folders() {
             // Nothing can be said from here, and a directory that is gone already is what is wanted.
             let _ = fs::remove_dir_all(folder);
         }

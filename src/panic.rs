@@ -1,0 +1,26 @@
+//! What happens when this program has a fault of its own: the run is ended, nothing is left, nothing is claimed.
+//!
+//! A hook and not unwinding: unwinding would leave the playbook running, and its tables are a tenth of the binary.
+
+use std::process::exit;
+
+use crate::log::Log;
+use crate::report;
+use crate::run::end_the_rest;
+use crate::scratch::Scratch;
+
+/// From here on a panic ends every process of the run, removes `scratch` from the disk, says where it happened and
+/// exits 1.
+pub fn clean_up_after(scratch: &Scratch, log: Log) {
+    let folders = scratch.folders();
+    std::panic::set_hook(Box::new(move |panic| {
+        end_the_rest();
+        for folder in &folders {
+            // What cannot be removed cannot be helped here either.
+            let _ = std::fs::remove_dir_all(folder);
+        }
+        // Not the panic's words: they may quote the text that was being worked on, and that may be a secret.
+        log.say(report::fault(panic.location().map(ToString::to_string)));
+        exit(1)
+    }));
+}

@@ -1,0 +1,53 @@
+//! A fault of the program itself: this test starts itself again as a process that has one.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, exit};
+
+use plugin_gitops_status::account::Lacks;
+use plugin_gitops_status::log::Log;
+use plugin_gitops_status::panic;
+use plugin_gitops_status::scratch::Scratch;
+use plugin_gitops_status::settings::Settings;
+
+const NAME: &str = "a_panic_ends_the_run_leaves_nothing_and_quotes_nothing";
+const TOLD: &str = "HAVE_A_FAULT_IN";
+
+#[test]
+fn a_panic_ends_the_run_leaves_nothing_and_quotes_nothing() {
+    if let Some((_, folder)) = std::env::vars_os().find(|(name, _)| name == TOLD) {
+        have_a_fault(Path::new(&folder));
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let ended = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", NAME, "--nocapture"])
+        .env(TOLD, folder.path())
+        .output()
+        .unwrap();
+    let log = String::from_utf8_lossy(&ended.stderr);
+    assert_eq!(ended.status.code(), Some(1), "{log}");
+    assert!(log.contains("this program has a fault of its own (at tests/panic.rs:"), "{log}");
+    assert!(!log.contains("hunter2"), "{log}");
+
+    let told = |name: &str| fs::read_to_string(folder.path().join(name)).unwrap();
+    for scratch in told("folders").lines() {
+        assert!(!Path::new(scratch).exists(), "{scratch} is left");
+    }
+    assert!(!PathBuf::from(format!("/proc/{}", told("pid"))).exists(), "the run is still there");
+}
+
+fn have_a_fault(folder: &Path) -> ! {
+    let needed = ["PLUGIN_PLAYBOOK", "PLUGIN_REPO_NAME", "PLUGIN_SERVER_NAME"].map(|name| (name.into(), "x".into()));
+    let settings = Settings::read(needed.into_iter().chain([("PLUGIN_DRY_RUN".into(), "yes".into())])).unwrap();
+    let scratch = Scratch::new(folder, &settings.check, Lacks::default()).unwrap();
+    let folders = scratch.folders().map(|folder| folder.display().to_string());
+    assert!(folders.iter().all(|folder| Path::new(folder).is_dir()), "{folders:?}");
+    fs::write(folder.join("folders"), folders.join("\n")).unwrap();
+    let run = Command::new("sleep").arg("600").spawn().unwrap();
+    fs::write(folder.join("pid"), run.id().to_string()).unwrap();
+    panic::clean_up_after(&scratch, Log::new(&[]));
+    let secret = Err::<(), _>("hunter2");
+    secret.unwrap();
+    exit(0)
+}
