@@ -121,7 +121,7 @@ pub fn fault(place: Option<String>) -> Vec<Line> {
     let place = place.unwrap_or_else(|| "an unknown place".to_owned());
     vec![
         Line::new(Tone::Error, format!("error: this program has a fault of its own (at {place})")),
-        Line::new(Tone::Remedy, "  the run was ended and nothing is claimed; please report that place".to_owned()),
+        Line::new(Tone::Remedy, "  the run was ended and nothing is claimed; please report that place"),
     ]
 }
 
