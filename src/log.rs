@@ -6,7 +6,7 @@ use std::io::{IsTerminal, Write};
 use crate::report::{Line, Tone};
 
 /// The step's log.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Log {
     /// Whether its reader sees colours.
     pub colour: bool,

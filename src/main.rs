@@ -52,7 +52,7 @@ fn step(settings: &Settings, environment: Environment, log: &Log) -> Result<u8> 
     let courier = receiver.map(|receiver| Courier::new(receiver, &proxy::variables(&environment))).transpose()?;
     let mut scratch =
         Scratch::new(&std::env::temp_dir(), &settings.check, Lacks::find(std::env::home_dir().as_deref()))?;
-    panic::clean_up_after(&scratch, *log);
+    panic::clean_up_after(&scratch, log.clone());
 
     log.say(report::running(settings, ansible_cfg::ignored_in_working_directory(), scratch.secrets_on_disk()));
     let ending = play(&settings.check, &scratch, environment, log, &mut signals)?;
