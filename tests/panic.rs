@@ -37,6 +37,7 @@ fn a_panic_ends_the_run_leaves_nothing_and_quotes_nothing() {
     assert!(!PathBuf::from(format!("/proc/{}", told("pid"))).exists(), "the run is still there");
 }
 
+#[expect(clippy::zombie_processes, reason = "that it is ended all the same is what is tested")]
 fn have_a_fault(folder: &Path) -> ! {
     let needed = ["PLUGIN_PLAYBOOK", "PLUGIN_REPO_NAME", "PLUGIN_SERVER_NAME"].map(|name| (name.into(), "x".into()));
     let settings = Settings::read(needed.into_iter().chain([("PLUGIN_DRY_RUN".into(), "yes".into())])).unwrap();
