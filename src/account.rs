@@ -18,38 +18,48 @@ const NAME: &str = "woodpecker";
 pub struct Lacks {
     /// A home directory that it can write.
     pub home: bool,
-    /// A name for its uid, where one can be given.
+    /// A name for its uid with such a home, where one can be given. `ssh` asks for the name, and Ansible looks for the
+    /// home there and not in `HOME`.
     pub name: bool,
 }
 
 impl Lacks {
     /// Looks at `/etc/passwd` and at `home`, the value of `HOME`.
     pub fn find(home: Option<&Path>) -> Self {
-        let usable = |home: &Path| {
-            home.parent().is_some() && home.is_dir() && access(home, Access::WRITE_OK | Access::EXEC_OK).is_ok()
-        };
-        let passwd = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
-        Self {
-            home: !home.is_some_and(usable),
-            name: Path::new(NAME_GIVER).exists() && !lists(&passwd, getuid().as_raw()),
-        }
+        let named = theirs("/etc/passwd").lines().any(|line| ours(line) && line.split(':').nth(5).is_some_and(usable));
+        Self { home: !home.is_some_and(usable), name: Path::new(NAME_GIVER).exists() && !named }
     }
 }
 
-fn lists(passwd: &str, uid: u32) -> bool {
-    passwd.lines().any(|line| line.split(':').nth(2) == Some(uid.to_string().as_str()))
+fn usable(home: impl AsRef<Path>) -> bool {
+    let home = home.as_ref();
+    home.parent().is_some() && home.is_dir() && access(home, Access::WRITE_OK | Access::EXEC_OK).is_ok()
 }
 
-/// `/etc/passwd` and `/etc/group` with an entry for this process added.
+/// Whether a line of `/etc/passwd` is about the uid of this process.
+fn ours(line: &str) -> bool {
+    line.split(':').nth(2) == Some(getuid().as_raw().to_string().as_str())
+}
+
+fn theirs(path: &str) -> String {
+    std::fs::read_to_string(path).unwrap_or_default()
+}
+
+/// `/etc/passwd` and `/etc/group` with this process in them, at `home`.
 pub fn with_us(home: &Path) -> (String, String) {
-    let theirs = |path: &str| match std::fs::read_to_string(path) {
-        Ok(text) if !text.is_empty() && !text.ends_with('\n') => text + "\n",
-        Ok(text) => text,
-        Err(_) => String::new(),
-    };
     let (uid, gid) = (getuid().as_raw(), getgid().as_raw());
-    let passwd = format!("{}{NAME}:x:{uid}:{gid}::{}:/bin/sh\n", theirs("/etc/passwd"), home.display());
-    (passwd, format!("{}{NAME}:x:{gid}:\n", theirs("/etc/group")))
+    let passwd = theirs("/etc/passwd");
+    let name = passwd.lines().find(|line| ours(line)).and_then(|line| line.split(':').next()).unwrap_or(NAME);
+    let mut others: Vec<&str> = passwd.lines().filter(|line| !ours(line)).collect();
+    let us = format!("{name}:x:{uid}:{gid}::{}:/bin/sh", home.display());
+    others.push(&us);
+    let group = theirs("/etc/group");
+    let mut groups: Vec<&str> = group.lines().collect();
+    let own_group = format!("{NAME}:x:{gid}:");
+    if !groups.iter().any(|line| line.split(':').nth(2) == Some(gid.to_string().as_str())) {
+        groups.push(&own_group);
+    }
+    (others.join("\n") + "\n", groups.join("\n") + "\n")
 }
 
 #[cfg(test)]
@@ -58,15 +68,16 @@ mod tests {
 
     #[test]
     fn a_uid_is_looked_for_in_its_own_field() {
-        let passwd = "root:x:0:0:root:/root:/bin/sh\nweb:x:33:1001::/:/bin/sh\n";
-        assert!(lists(passwd, 0) && lists(passwd, 33));
-        assert!(!lists(passwd, 1001) && !lists(passwd, 3) && !lists("", 0));
+        let uid = getuid().as_raw();
+        assert!(ours(&format!("web:x:{uid}:33::/:/bin/sh")));
+        for other in [format!("web:x:1{uid}:{uid}::/:/bin/sh"), format!("{uid}:{uid}"), String::new()] {
+            assert!(!ours(&other), "{other}");
+        }
     }
 
     #[test]
     fn a_home_must_be_a_directory_that_can_be_written_and_not_the_root() {
-        let folder = std::env::temp_dir();
-        assert!(!Lacks::find(Some(&folder)).home);
+        assert!(!Lacks::find(Some(&std::env::temp_dir())).home);
         for home in ["/", "/nonexistent", "/etc/passwd"] {
             assert!(Lacks::find(Some(Path::new(home))).home, "{home}");
         }
@@ -74,10 +85,13 @@ mod tests {
     }
 
     #[test]
-    fn we_are_added_to_those_who_are_there() {
+    fn we_are_among_those_who_are_there_once_and_at_our_home() {
         let (passwd, group) = with_us(Path::new("/tmp/home"));
-        assert!(lists(&passwd, getuid().as_raw()));
-        assert!(passwd.ends_with("::/tmp/home:/bin/sh\n"), "{passwd}");
-        assert!(group.contains(NAME));
+        let us: Vec<&str> = passwd.lines().filter(|line| ours(line)).collect();
+        assert_eq!(us.len(), 1, "{passwd}");
+        assert_eq!(us[0].split(':').nth(5), Some("/tmp/home"));
+        let others = |text: &str| text.lines().filter(|line| !ours(line)).count();
+        assert_eq!(others(&passwd), others(&theirs("/etc/passwd")));
+        assert!(group.lines().any(|line| line.split(':').nth(2) == Some(getgid().as_raw().to_string().as_str())));
     }
 }
