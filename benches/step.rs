@@ -1,0 +1,141 @@
+//! The whole step without Ansible: the built binary on a playbook run that was decided before it began.
+//!
+//! `cargo bench --bench step` prints medians of whole processes, the machine's noise beside them. This program also plays
+//! `ansible-playbook`: it writes the events of a run, signed as the callback would, and ends.
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a bench fails by panicking and prints its figures")]
+
+mod fleet;
+#[path = "../tests/scripted/mod.rs"]
+mod scripted;
+
+use std::env::{current_exe, var, vars_os};
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use scripted::{Authority, Scripted, ok};
+
+/// How often each way is run.
+const TIMES: usize = 100;
+
+/// Says how many hosts the played run has.
+const HOSTS: &str = "BENCH_HOSTS";
+
+/// The bundle that the image has, and most systems.
+const ROOTS: &str = "/etc/ssl/certs/ca-certificates.crt";
+
+fn main() {
+    match std::env::args().next().is_some_and(|name| name.ends_with("/ansible-playbook") || name == "ansible-playbook")
+    {
+        true => play(),
+        false => measure(),
+    }
+}
+
+/// What the real one would leave behind. Without a callback directory it is the script that asks.
+fn play() {
+    let Ok(folders) = var("ANSIBLE_CALLBACK_PLUGINS") else {
+        println!("    \"msg\": \"DRIFTED_FILES=\"\n    \"msg\": \"SYNC_STATUS=SYNCED\"");
+        return;
+    };
+    let folder = Path::new(folders.split(':').next().unwrap());
+    let callback = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .find(|path| path.extension().is_some_and(|it| it == "py"));
+    let callback = callback.unwrap();
+    let nonce = callback.file_stem().unwrap().to_str().unwrap();
+    // Beside the real file first: the reader holds that one open.
+    let events = folder.join("bench");
+    fleet::in_sync(&events, nonce, var(HOSTS).unwrap().parse().unwrap(), 1);
+    fs::write(folder.join("events"), fs::read(events).unwrap()).unwrap();
+}
+
+/// A directory with a playbook and, as `bin`, this program under Ansible's name.
+fn surroundings() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("site.yml"), "").unwrap();
+    fs::create_dir(folder.path().join("bin")).unwrap();
+    symlink(current_exe().unwrap(), folder.path().join("bin/ansible-playbook")).unwrap();
+    folder
+}
+
+fn step(program: &Path, folder: &Path, hosts: usize) -> Command {
+    let mut step = Command::new(program);
+    step.env_clear().current_dir(folder).stdin(Stdio::null()).stdout(Stdio::null());
+    let (_, path) = vars_os().find(|(name, _)| name == "PATH").unwrap();
+    step.env("PATH", format!("{}:{}", folder.join("bin").display(), path.display()));
+    step.env("HOME", folder).env("LC_ALL", "C.UTF-8").env(HOSTS, hosts.to_string());
+    for (name, value) in [("PLAYBOOK", "site.yml"), ("REPO_NAME", "r"), ("SERVER_NAME", "s"), ("RETRY_FOR", "1s")] {
+        step.env(format!("PLUGIN_{name}"), value);
+    }
+    step
+}
+
+/// The median of whole processes, in milliseconds.
+fn median(times: usize, mut command: impl FnMut() -> Command) -> f64 {
+    let mut all: Vec<f64> = (0..times)
+        .map(|_| {
+            let mut command = command();
+            let began = Instant::now();
+            let status = command.status().unwrap();
+            let elapsed = began.elapsed().as_secs_f64() * 1e3;
+            assert!(status.success(), "{command:?}: {status}");
+            elapsed
+        })
+        .collect();
+    all.sort_by(f64::total_cmp);
+    all[all.len() / 2]
+}
+
+fn measure() {
+    let plugin = PathBuf::from(env!("CARGO_BIN_EXE_plugin-gitops-status"));
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/script.sh");
+    let folder = surroundings();
+    let plain = Scripted::http((0..TIMES * 3 + 10_000).map(|_| ok()));
+    let authority = Authority::new("bench");
+    let secure = Scripted::https((0..TIMES).map(|_| ok()), authority.server("localhost", 2100));
+    let http = format!("http://{}", plain.address);
+    let https = format!("https://localhost:{}", secure.address.port());
+    let to = |program: &Path, url: &str, hosts| {
+        let mut step = step(program, folder.path(), hosts);
+        step.env("PLUGIN_GITOPS_STATUS_SERVER_URL", url);
+        step
+    };
+
+    let nothing = median(TIMES, || Command::new("/bin/true"));
+    let played = median(TIMES, || {
+        let mut playbook = step(&folder.path().join("bin/ansible-playbook"), folder.path(), 1);
+        playbook.stdout(Stdio::null());
+        playbook
+    });
+    let dry = median(TIMES, || {
+        let mut step = step(&plugin, folder.path(), 1);
+        step.env("PLUGIN_DRY_RUN", "true");
+        step
+    });
+    let one = median(TIMES, || to(&plugin, &http, 1));
+    let one_secure = median(TIMES, || {
+        let mut step = to(&plugin, &https, 1);
+        step.env("PLUGIN_CA_CERT", authority.pem());
+        step
+    });
+    let thousand = median(5, || {
+        let mut step = to(&plugin, &http, 1000);
+        step.env("PLUGIN_PER_HOST", "true").env_remove("PLUGIN_SERVER_NAME");
+        step
+    });
+    let scripted = median(20, || to(&script, &http, 1));
+    println!("/bin/true                                  {nothing:8.1} ms");
+    println!("the played ansible-playbook                {played:8.1} ms");
+    println!("the step, dry run                          {dry:8.1} ms");
+    println!("the step, one POST over http               {one:8.1} ms");
+    println!(
+        "the step, one POST over https, {:>3} kB roots {one_secure:8.1} ms",
+        fs::metadata(ROOTS).map_or(0, |file| file.len() / 1000)
+    );
+    println!("the step, 1,000 hosts per_host over http   {thousand:8.1} ms");
+    println!("the same job by bash, jq and curl          {scripted:8.1} ms, {:.1} x", scripted / one);
+}
