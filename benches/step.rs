@@ -8,7 +8,7 @@ mod fleet;
 #[path = "../tests/scripted/mod.rs"]
 mod scripted;
 
-use std::env::{current_exe, var, vars_os};
+use std::env::{current_exe, vars_os};
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -27,16 +27,21 @@ const HOSTS: &str = "BENCH_HOSTS";
 const ROOTS: &str = "/etc/ssl/certs/ca-certificates.crt";
 
 fn main() {
-    match std::env::args().next().is_some_and(|name| name.ends_with("/ansible-playbook") || name == "ansible-playbook")
-    {
-        true => play(),
-        false => measure(),
+    let name = std::env::args().next().unwrap_or_default();
+    if Path::new(&name).file_name().is_some_and(|name| name == "ansible-playbook") {
+        play();
+    } else {
+        measure();
     }
+}
+
+fn variable(name: &str) -> Option<String> {
+    vars_os().find(|(key, _)| key == name).map(|(_, value)| value.into_string().unwrap())
 }
 
 /// What the real one would leave behind. Without a callback directory it is the script that asks.
 fn play() {
-    let Ok(folders) = var("ANSIBLE_CALLBACK_PLUGINS") else {
+    let Some(folders) = variable("ANSIBLE_CALLBACK_PLUGINS") else {
         println!("    \"msg\": \"DRIFTED_FILES=\"\n    \"msg\": \"SYNC_STATUS=SYNCED\"");
         return;
     };
@@ -47,9 +52,9 @@ fn play() {
         .find(|path| path.extension().is_some_and(|it| it == "py"));
     let callback = callback.unwrap();
     let nonce = callback.file_stem().unwrap().to_str().unwrap();
-    // Beside the real file first: the reader holds that one open.
+    // Into the very file: the reader holds it open.
     let events = folder.join("bench");
-    fleet::in_sync(&events, nonce, var(HOSTS).unwrap().parse().unwrap(), 1);
+    fleet::in_sync(&events, nonce, variable(HOSTS).unwrap().parse().unwrap(), 1);
     fs::write(folder.join("events"), fs::read(events).unwrap()).unwrap();
 }
 
@@ -65,8 +70,7 @@ fn surroundings() -> tempfile::TempDir {
 fn step(program: &Path, folder: &Path, hosts: usize) -> Command {
     let mut step = Command::new(program);
     step.env_clear().current_dir(folder).stdin(Stdio::null()).stdout(Stdio::null());
-    let (_, path) = vars_os().find(|(name, _)| name == "PATH").unwrap();
-    step.env("PATH", format!("{}:{}", folder.join("bin").display(), path.display()));
+    step.env("PATH", format!("{}:{}", folder.join("bin").display(), variable("PATH").unwrap()));
     step.env("HOME", folder).env("LC_ALL", "C.UTF-8").env(HOSTS, hosts.to_string());
     for (name, value) in [("PLAYBOOK", "site.yml"), ("REPO_NAME", "r"), ("SERVER_NAME", "s"), ("RETRY_FOR", "1s")] {
         step.env(format!("PLUGIN_{name}"), value);
