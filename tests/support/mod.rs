@@ -87,6 +87,24 @@ pub fn ended(step: &mut Command) -> Ended {
     step.output().unwrap().into()
 }
 
+/// Runs what must succeed.
+pub fn succeeded(command: &mut Command) -> Ended {
+    let end = ended(command);
+    assert_eq!(end.code, Some(0), "{command:?}: {end:?}");
+    end
+}
+
+/// The example's server as a file that runs in any container.
+pub fn static_status_server() -> PathBuf {
+    let version = succeeded(Command::new("rustc").arg("-vV")).stdout;
+    let target = version.lines().find_map(|line| line.strip_prefix("host: ")).unwrap().to_owned();
+    let mut build = Command::new(env!("CARGO"));
+    build.args(["build", "--quiet", "--locked", "--example", "status-server", "--target", &target]);
+    build.args(["--target-dir", "target/static"]).current_dir(root());
+    succeeded(build.env("RUSTFLAGS", "-C target-feature=+crt-static"));
+    root().join("target/static").join(target).join("debug/examples/status-server")
+}
+
 /// One POST as it was received.
 #[derive(Debug, Clone)]
 pub struct Post {

@@ -1,0 +1,268 @@
+//! The image, as a pipeline runs it. `.ci/image` builds it and runs these tests with IMAGE and ENGINE set; without an
+//! image there is nothing to test, so a plain `cargo test` leaves them out.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod support;
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use support::{Ended, copy, ended, root, static_status_server, succeeded, variable};
+use tempfile::TempDir;
+
+fn engine(arguments: &[&str]) -> Command {
+    let engine = variable("ENGINE").unwrap();
+    let mut words = engine.split(' ');
+    let mut command = Command::new(words.next().unwrap());
+    command.args(words).args(arguments);
+    command
+}
+
+fn image() -> String {
+    variable("IMAGE").unwrap()
+}
+
+/// A network with a status server named `status` in it, the example's repository, and an empty /etc.
+struct Surroundings {
+    name: String,
+    folder: TempDir,
+}
+
+impl Surroundings {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let name = folder.path().file_name().unwrap().to_string_lossy().trim_matches('.').to_lowercase();
+        let surroundings = Self { name: format!("gitops-{name}"), folder };
+        copy(&root().join("examples/rsyslog"), &surroundings.path("rsyslog"));
+        fs::create_dir(surroundings.path("etc")).unwrap();
+        // Another uid than ours has to read the repository.
+        for folder in [surroundings.folder.path().to_owned(), surroundings.path("etc")] {
+            fs::set_permissions(folder, fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        succeeded(&mut engine(&["network", "create", &surroundings.name]));
+        let server = format!("{}:/status-server:ro", static_status_server().display());
+        let (network, container) = (&surroundings.name, surroundings.server());
+        let image = image();
+        succeeded(&mut engine(&[
+            "run",
+            "--detach",
+            "--name",
+            &container,
+            "--network",
+            network,
+            "--network-alias",
+            "status",
+            "--volume",
+            &server,
+            "--entrypoint",
+            "/status-server",
+            &image,
+            "--listen",
+            "0.0.0.0:8080",
+            "--file",
+            "/tmp/status.json",
+        ]));
+        surroundings
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn server(&self) -> String {
+        format!("{}-server", self.name)
+    }
+
+    /// `run` with the workspace and the server's /etc mounted, up to and without the image's name.
+    fn run(&self, options: &[&str]) -> Command {
+        let mut run = engine(&["run", "--rm", "--network", &self.name, "--workdir", "/woodpecker/src"]);
+        run.arg("--volume").arg(format!("{}:/woodpecker/src:ro", self.path("rsyslog").display()));
+        run.arg("--volume").arg(format!("{}:/target/etc", self.path("etc").display()));
+        run.args(options);
+        run
+    }
+
+    fn deploy(&self) {
+        let mut deploy = self.run(&["--entrypoint", "ansible-playbook"]);
+        deploy.args([&image(), "-e", EXTRA_VARS, "-i", "ansible/inventory.ini", "ansible/playbooks/deploy.yml"]);
+        succeeded(&mut deploy);
+    }
+
+    /// The step of the example, with further options of `run`.
+    fn step(&self, options: &[&str]) -> Ended {
+        let mut step = self.run(options);
+        let settings = [
+            ("CI_REPO_NAME", "rsyslog"),
+            ("PLUGIN_GITOPS_STATUS_SERVER_URL", "http://status:8080"),
+            ("PLUGIN_SERVER_NAME", "rsyslog-lab"),
+            ("PLUGIN_PLAYBOOK", "ansible/playbooks/drift-check.yml"),
+            ("PLUGIN_INVENTORY", "ansible/inventory.ini"),
+            ("PLUGIN_ANSIBLE_CONFIG", "ansible.cfg"),
+            ("PLUGIN_EXTRA_VARS", EXTRA_VARS),
+        ];
+        for (name, value) in settings {
+            step.arg("--env").arg(format!("{name}={value}"));
+        }
+        ended(step.arg(image()))
+    }
+
+    fn statuses(&self) -> String {
+        let server = self.server();
+        succeeded(&mut engine(&["exec", &server, "wget", "-qO-", "http://127.0.0.1:8080/status.json"])).stdout
+    }
+}
+
+impl Drop for Surroundings {
+    fn drop(&mut self) {
+        let _ = engine(&["rm", "--force", "--volumes", &self.server()]).output();
+        let _ = engine(&["network", "rm", &self.name]).output();
+    }
+}
+
+const EXTRA_VARS: &str = r#"{"etc":"/target/etc","ansible_connection":"local","ansible_become":false}"#;
+
+#[test]
+#[ignore = "needs the image: run .ci/image"]
+fn the_image_says_its_version() {
+    let end = succeeded(&mut engine(&["run", "--rm", &image(), "--version"]));
+    assert_eq!(end.stdout, concat!("plugin-gitops-status ", env!("CARGO_PKG_VERSION"), "\n"));
+}
+
+#[test]
+#[ignore = "needs the image: run .ci/image"]
+fn the_binary_is_static() {
+    let folder = tempfile::tempdir().unwrap();
+    let container = succeeded(&mut engine(&["create", &image()])).stdout;
+    let binary = folder.path().join("binary");
+    let inside = format!("{}:/usr/local/bin/plugin-gitops-status", container.trim());
+    succeeded(engine(&["cp", &inside]).arg(&binary));
+    succeeded(&mut engine(&["rm", container.trim()]));
+    let headers = fs::read(binary).unwrap();
+    // Program headers start at byte 64 of a 64-bit ELF file and are 56 bytes each; type 3 names a dynamic loader.
+    let count = usize::from(u16::from_le_bytes([headers[56], headers[57]]));
+    let types: Vec<u32> =
+        (0..count).map(|number| u32::from_le_bytes(headers[64 + number * 56..][..4].try_into().unwrap())).collect();
+    assert!(types.contains(&1) && !types.contains(&3), "{types:?}");
+}
+
+#[test]
+#[ignore = "needs the image: run .ci/image"]
+fn the_example_is_checked_as_root_as_anybody_and_read_only() {
+    let surroundings = Surroundings::new();
+    surroundings.deploy();
+    let ways: [&[&str]; 4] = [
+        &[],
+        &["--user", "12345:12345"],
+        &["--read-only", "--tmpfs", "/tmp"],
+        &["--user", "12345", "--read-only", "--tmpfs", "/tmp:mode=1777", "--cap-drop", "ALL"],
+    ];
+    for way in ways {
+        let end = surroundings.step(way);
+        assert_eq!(end.code, Some(0), "{way:?}: {end:?}");
+        assert!(surroundings.statuses().contains(r#""sync_status":"SYNCED""#), "{way:?}: {end:?}");
+    }
+    fs::write(surroundings.path("etc/rsyslog.conf"), "# by hand\n").unwrap();
+    for way in ways {
+        let end = surroundings.step(way);
+        assert_eq!(end.code, Some(0), "{way:?}: {end:?}");
+        let statuses = surroundings.statuses();
+        assert!(statuses.contains(r#""sync_status":"OUT_OF_SYNC""#), "{way:?}: {statuses} {end:?}");
+        assert!(statuses.contains(r#""files":[{"name":"rsyslog.conf"}]"#), "{way:?}: {statuses}");
+    }
+}
+
+#[test]
+#[ignore = "needs the image: run .ci/image"]
+fn ssh_works_for_a_uid_without_a_name() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    succeeded(Command::new("bash").arg(root().join("tests/sshd.sh")).env("CASE_TMP", folder.path()));
+    let of_sshd = |name: &str| fs::read_to_string(folder.path().join("ssh").join(name)).unwrap();
+    fs::write(folder.path().join("there.txt"), "as it should be\n").unwrap();
+    let playbook = "- hosts: web1\n  gather_facts: false\n  tasks:\n    - ansible.builtin.copy:\n        \
+                    content: |\n          as it should be\n        dest: \"{{ there }}\"\n";
+    fs::write(folder.path().join("p.yml"), playbook).unwrap();
+    let theirs = fs::read_to_string(folder.path().join("inventory.ini")).unwrap();
+    let python = theirs.lines().find(|line| line.starts_with("ansible_python_interpreter=")).unwrap();
+    let port = of_sshd("port");
+    let inventory = format!("web1 ansible_host=127.0.0.1 ansible_port={} ansible_user=root {python}\n", port.trim());
+    fs::write(folder.path().join("hosts"), inventory).unwrap();
+
+    let mut step = engine(&["run", "--rm", "--network", "host", "--user", "12345", "--workdir", "/woodpecker/src"]);
+    step.arg("--volume").arg(format!("{}:/woodpecker/src:ro", folder.path().display()));
+    let there = format!(r#"{{"there":"{}"}}"#, folder.path().join("there.txt").display());
+    for (name, value) in [
+        ("DRY_RUN", "true"),
+        ("REPO_NAME", "r"),
+        ("SERVER_NAME", "s"),
+        ("PLAYBOOK", "p.yml"),
+        ("INVENTORY", "hosts"),
+        ("EXTRA_VARS", &there),
+        ("SSH_PRIVATE_KEY", &of_sshd("key")),
+        ("SSH_KNOWN_HOSTS", &of_sshd("known_hosts")),
+    ] {
+        step.arg("--env").arg(format!("PLUGIN_{name}={value}"));
+    }
+    let end = ended(step.arg(image()));
+    succeeded(Command::new("kill").arg(of_sshd("pid").trim()));
+    assert_eq!(end.code, Some(0), "{end:?}");
+    assert!(end.stdout.contains(r#""sync_status":"SYNCED""#), "{end:?}");
+}
+
+#[test]
+#[ignore = "needs the image: run .ci/image"]
+fn as_pid_1_it_ends_on_sigterm() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    // A process that leaves its parent and does not listen: as PID 1 it is ours to end.
+    let playbook = "- hosts: localhost\n  gather_facts: false\n  tasks:\n    - ansible.builtin.shell: \
+                    trap '' TERM; (setsid sleep 600 &) ; sleep 600\n      check_mode: false\n";
+    fs::write(folder.path().join("p.yml"), playbook).unwrap();
+    fs::write(folder.path().join("hosts"), "localhost ansible_connection=local\n").unwrap();
+    let name = format!("gitops-term-{}", std::process::id());
+    let mut step = engine(&["run", "--rm", "--name", &name, "--workdir", "/woodpecker/src"]);
+    step.arg("--volume").arg(format!("{}:/woodpecker/src:ro", folder.path().display()));
+    for setting in ["DRY_RUN=true", "REPO_NAME=r", "SERVER_NAME=s", "PLAYBOOK=p.yml", "INVENTORY=hosts"] {
+        step.args(["--env", &format!("PLUGIN_{setting}")]);
+    }
+    let mut running = step.arg(image()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(running.stdout.take().unwrap()).lines();
+    assert!(lines.any(|line| line.unwrap().starts_with("TASK [")));
+    // An engine kills what has not ended by then, and the exit code would be 137.
+    succeeded(&mut engine(&["stop", "--time", "5", &name]));
+    let rest: Vec<String> = lines.map(Result::unwrap).collect();
+    let end: Ended = running.wait_with_output().unwrap().into();
+    assert_eq!(end.code, Some(143), "{rest:?} {end:?}");
+    assert!(!rest.concat().contains("sync_status"), "{rest:?}");
+}
+
+#[test]
+#[ignore = "needs the image: run .ci/image"]
+fn what_is_missing_is_named_as_outside() {
+    let surroundings = Surroundings::new();
+    let end = surroundings.step(&["--env", "PLUGIN_LIMIT=nowhere"]);
+    assert_eq!(end.code, Some(1), "{end:?}");
+    assert!(!end.stdout.contains("SYNCED"), "{end:?}");
+
+    fs::remove_file(surroundings.path("rsyslog/ansible/playbooks/drift-check.yml")).unwrap();
+    let end = surroundings.step(&[]);
+    assert_eq!(end.code, Some(1), "{end:?}");
+    assert!(end.stderr.contains("drift-check.yml"), "{end:?}");
+
+    copy(&root().join("examples/rsyslog/ansible"), &surroundings.path("rsyslog"));
+    surroundings.deploy();
+    fs::set_permissions(surroundings.path("rsyslog"), fs::Permissions::from_mode(0o700)).unwrap();
+    let end = surroundings.step(&["--user", "12345", "--cap-drop", "ALL"]);
+    assert_eq!(end.code, Some(1), "{end:?}");
+    assert!(end.stderr.contains("drift-check.yml"), "{end:?}");
+    fs::set_permissions(surroundings.path("rsyslog"), fs::Permissions::from_mode(0o755)).unwrap();
+
+    succeeded(&mut engine(&["rm", "--force", "--volumes", &surroundings.server()]));
+    let end = surroundings.step(&["--env", "PLUGIN_RETRY_FOR=1s"]);
+    assert_eq!(end.code, Some(1), "{end:?}");
+    assert!(end.stderr.contains("the server's name does not resolve"), "{end:?}");
+    assert!(Path::new(&surroundings.path("etc/rsyslog.conf")).exists(), "the deploy was for nothing");
+}

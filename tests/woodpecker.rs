@@ -1,0 +1,265 @@
+//! The pipelines we ship, under real Woodpecker: `woodpecker-cli` lints them and runs the example's. It comes from no
+//! package registry, so where it is not on PATH these tests say so, loudly, and test nothing.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod support;
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use support::{Ended, StatusServer, ansible_bin, copy, ended, root, variable};
+use tempfile::TempDir;
+
+/// The command, or `None` and a line that nobody overlooks.
+fn woodpecker() -> Option<Command> {
+    let there = Command::new("woodpecker-cli").arg("--version").output().is_ok();
+    if !there {
+        let line = "\n!!!! NOT TESTED: woodpecker-cli is not on PATH, so no pipeline was linted or run !!!!\n";
+        // Past the test runner, which shows what a passing test prints to nobody.
+        std::io::stderr().write_all(line.as_bytes()).unwrap();
+        return None;
+    }
+    let mut woodpecker = Command::new("woodpecker-cli");
+    woodpecker.args(["--disable-update-check"]);
+    Some(woodpecker)
+}
+
+fn shipped_pipelines() -> Vec<PathBuf> {
+    let list = ended(Command::new("git").args(["ls-files"]).current_dir(root())).stdout;
+    let pipeline = |path: &&str| path.ends_with(".woodpecker.yml") || path.starts_with(".woodpecker/");
+    list.lines().filter(pipeline).map(|path| root().join(path)).collect()
+}
+
+/// Every YAML block of a document that is a pipeline.
+fn documented_pipelines(document: &str) -> Vec<String> {
+    let text = fs::read_to_string(root().join(document)).unwrap();
+    let blocks = text.split("```yaml\n").skip(1).map(|rest| rest.split("```").next().unwrap());
+    blocks.filter(|block| block.starts_with("steps:") || block.contains("\nsteps:")).map(str::to_owned).collect()
+}
+
+#[test]
+fn every_pipeline_we_show_is_valid() {
+    let shipped = shipped_pipelines();
+    assert!(!shipped.is_empty());
+    let folder = tempfile::tempdir().unwrap();
+    let mut all = shipped;
+    for document in ["README.md", "plugin.md"] {
+        for (number, pipeline) in documented_pipelines(document).iter().enumerate() {
+            let file = folder.path().join(format!("{document}-{number}.yml"));
+            // A block may show the steps alone; a pipeline says when it runs.
+            let complete = if pipeline.contains("when:") { "" } else { "when:\n  - event: push\n\n" };
+            fs::write(&file, format!("{complete}{pipeline}")).unwrap();
+            all.push(file);
+        }
+    }
+    assert!(all.len() > 2, "{all:?}");
+    for file in all {
+        let Some(mut woodpecker) = woodpecker() else { return };
+        let end = ended(woodpecker.arg("lint").arg(&file));
+        let said = end.stdout.clone() + &end.stderr;
+        assert_eq!(end.code, Some(0), "{}: {said}", file.display());
+        assert!(!said.contains("warning"), "{}: {said}", file.display());
+    }
+}
+
+/// The example's repository, changed only where it names what a test has not: its server, its status server, and the
+/// step that installs a package.
+struct Pipeline {
+    folder: TempDir,
+}
+
+impl Pipeline {
+    /// `etc` is the directory for the server's files as the steps see it.
+    fn new(status_server: &str, etc: Option<&str>, shell: Option<&str>) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        copy(&root().join("examples/rsyslog"), &folder.path().join("rsyslog"));
+        fs::create_dir(folder.path().join("etc")).unwrap();
+        let pipeline = Self { folder };
+        let seen = etc.map_or_else(|| pipeline.path("etc").display().to_string(), str::to_owned);
+        fs::write(pipeline.path("rsyslog/ansible/inventory.ini"), "[rsyslog]\nrsyslog-lab ansible_connection=local\n")
+            .unwrap();
+        for playbook in ["deploy", "drift-check"] {
+            let file = pipeline.path(&format!("rsyslog/ansible/playbooks/{playbook}.yml"));
+            let text = fs::read_to_string(&file).unwrap();
+            let (before, after) = text.split_once("etc: /etc\n").unwrap();
+            fs::write(file, format!("{before}etc: {seen}\n{after}")).unwrap();
+        }
+
+        let file = pipeline.path("rsyslog/.woodpecker.yml");
+        let text = fs::read_to_string(&file).unwrap();
+        let (before, rest) = text.split_once("  - name: validate\n").unwrap();
+        let (_, after) = rest.split_once("  - name: deploy\n").unwrap();
+        let mut text = format!("{before}  - name: deploy\n{after}");
+        let (_, url) = text.split_once("gitops_status_server_url: ").unwrap();
+        let url = url.lines().next().unwrap().to_owned();
+        text = text.replace(&url, status_server);
+        // On the local backend the image of a step with commands is the shell that runs them.
+        if let Some(shell) = shell {
+            for next in ["commands:", "environment:"] {
+                text = text.replace(
+                    &format!("image: plugin-gitops-status\n    {next}"),
+                    &format!("image: {shell}\n    {next}"),
+                );
+            }
+        }
+        fs::write(file, text).unwrap();
+        let keygen = ["-q", "-t", "ed25519", "-N", "", "-f"];
+        let made = Command::new("ssh-keygen").args(keygen).arg(pipeline.path("key")).status().unwrap();
+        assert!(made.success());
+        let key = fs::read_to_string(pipeline.path("key")).unwrap();
+        let secrets = serde_json::json!({"deploy_key": key, "known_hosts": "192.0.2.10 ssh-ed25519 AAAA"});
+        fs::write(pipeline.path("secrets.yml"), secrets.to_string()).unwrap();
+        pipeline
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn exec(&self, mut woodpecker: Command, event: &str, options: &[&str]) -> Ended {
+        let metadata = serde_json::json!({
+            "curr": {"event": event, "cron": "gitops_sync_check", "commit": {"branch": "master"}},
+            "repo": {"name": "rsyslog"},
+        });
+        fs::write(self.path("metadata.json"), metadata.to_string()).unwrap();
+        woodpecker.current_dir(self.path("rsyslog")).stdin(Stdio::null());
+        woodpecker.arg("exec").arg("--metadata-file").arg(self.path("metadata.json"));
+        woodpecker.arg("--secrets-file").arg(self.path("secrets.yml")).args(options);
+        ended(woodpecker.arg(".woodpecker.yml"))
+    }
+
+    /// A pull request reports nothing, a push deploys and reports, cron reports and deploys nothing.
+    fn goes_through_its_life(&self, statuses: impl Fn() -> String, exec: impl Fn(&str) -> Ended) {
+        let deployed = self.path("etc/rsyslog.conf");
+        let end = exec("pull_request");
+        assert_eq!(end.code, Some(0), "{end:?}");
+        assert_eq!(statuses().trim(), "[]", "{end:?}");
+        assert!(!deployed.exists(), "{end:?}");
+
+        let end = exec("push");
+        assert_eq!(end.code, Some(0), "{end:?}");
+        assert!(statuses().contains(r#""sync_status":"SYNCED""#), "{} {end:?}", statuses());
+        assert!(deployed.exists());
+
+        fs::write(&deployed, "# by hand\n").unwrap();
+        let end = exec("cron");
+        assert_eq!(end.code, Some(0), "{end:?}");
+        let said = statuses();
+        assert!(said.contains(r#""sync_status":"OUT_OF_SYNC""#) && said.contains("rsyslog.conf"), "{said} {end:?}");
+        assert_eq!(fs::read_to_string(&deployed).unwrap(), "# by hand\n");
+    }
+}
+
+#[test]
+fn the_example_lives_on_the_local_backend() {
+    if woodpecker().is_none() {
+        return;
+    }
+    let kept = tempfile::tempdir().unwrap();
+    let server = StatusServer::start(&["--file", &kept.path().join("status.json").display().to_string()]);
+    let pipeline = Pipeline::new(&server.url, None, Some("bash"));
+    let binary = Path::new(env!("CARGO_BIN_EXE_plugin-gitops-status")).parent().unwrap();
+    let path = format!("{}:{}:{}", binary.display(), ansible_bin().display(), variable("PATH").unwrap());
+    pipeline.goes_through_its_life(
+        || server.statuses(),
+        |event| {
+            let mut woodpecker = woodpecker().unwrap();
+            woodpecker.env("PATH", &path);
+            pipeline.exec(woodpecker, event, &["--backend-engine", "local"])
+        },
+    );
+}
+
+/// Podman's answer to Docker's socket, for as long as this lives.
+struct Socket {
+    service: Child,
+    path: PathBuf,
+}
+
+impl Socket {
+    fn open(folder: &Path) -> Self {
+        let path = folder.join("docker.sock");
+        let address = format!("unix://{}", path.display());
+        let service = Command::new("podman")
+            .args(["--runtime", "runc", "system", "service", "--time", "0", &address])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut socket = Self { service, path };
+        while !socket.path.exists() {
+            assert!(socket.service.try_wait().unwrap().is_none(), "podman's service ended");
+            std::thread::yield_now();
+        }
+        socket
+    }
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        self.service.kill().unwrap();
+        self.service.wait().unwrap();
+    }
+}
+
+#[test]
+#[ignore = "needs the image: run .ci/image"]
+fn the_example_lives_on_the_docker_backend() {
+    if woodpecker().is_none() {
+        return;
+    }
+    let engine = variable("ENGINE").unwrap();
+    let image = variable("IMAGE").unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let socket = engine.starts_with("podman").then(|| Socket::open(folder.path()));
+    let mut words = engine.split(' ').map(str::to_owned);
+    let program = words.next().unwrap();
+    let options: Vec<String> = words.collect();
+    let run = |arguments: &[&str]| {
+        let end = ended(Command::new(&program).args(&options).args(arguments));
+        assert_eq!(end.code, Some(0), "{arguments:?}: {end:?}");
+        end.stdout
+    };
+    // The name that the example's pipeline has for the image.
+    run(&["tag", &image, "plugin-gitops-status:latest"]);
+    let network = format!("gitops-woodpecker-{}", std::process::id());
+    let container = format!("{network}-server");
+    run(&["network", "create", &network]);
+    let server = support::static_status_server();
+    let volume = format!("{}:/status-server:ro", server.display());
+    run(&[
+        "run",
+        "--detach",
+        "--name",
+        &container,
+        "--network",
+        &network,
+        "--network-alias",
+        "status",
+        "--volume",
+        &volume,
+        "--entrypoint",
+        "/status-server",
+        &image,
+        "--listen",
+        "0.0.0.0:8080",
+        "--file",
+        "/tmp/status.json",
+    ]);
+    let pipeline = Pipeline::new("http://status:8080", Some("/target/etc"), None);
+    let etc = format!("{}:/target/etc", pipeline.path("etc").display());
+    pipeline.goes_through_its_life(
+        || run(&["exec", &container, "wget", "-qO-", "http://127.0.0.1:8080/status.json"]),
+        |event| {
+            let mut woodpecker = woodpecker().unwrap();
+            if let Some(socket) = &socket {
+                woodpecker.env("WOODPECKER_BACKEND_DOCKER_HOST", format!("unix://{}", socket.path.display()));
+            }
+            pipeline.exec(woodpecker, event, &["--backend-engine", "docker", "--network", &network, "--volumes", &etc])
+        },
+    );
+    run(&["rm", "--force", "--volumes", &container]);
+    run(&["network", "rm", &network]);
+}
