@@ -93,11 +93,10 @@ const COMMANDS: [&str; 5] = ["command", "expect", "raw", "script", "shell"];
 
 /// Modules of ansible-core that support check mode in full, by their documentation. Only asked where `no_log` hides
 /// why a task was skipped.
-const SUPPORT_CHECK_MODE: [&str; 37] = [
+const SUPPORT_CHECK_MODE: [&str; 42] = [
     "apt",
     "apt_key",
     "apt_repository",
-    "assemble",
     "blockinfile",
     "copy",
     "cron",
@@ -106,22 +105,28 @@ const SUPPORT_CHECK_MODE: [&str; 37] = [
     "dnf",
     "dnf5",
     "dpkg_selections",
+    "fetch",
     "file",
     "find",
+    "gather_facts",
     "get_url",
+    "getent",
     "git",
     "group",
     "hostname",
     "iptables",
     "known_hosts",
     "lineinfile",
+    "mount_facts",
     "package",
     "package_facts",
+    "ping",
     "pip",
     "replace",
     "rpm_key",
     "service",
     "service_facts",
+    "setup",
     "slurp",
     "stat",
     "subversion",
@@ -158,7 +163,7 @@ fn skipped(task: &Task, result: &TaskResult<'_>) -> Evidence {
     if result.censored {
         let ordinary = task.when
             && !task.when_check_mode
-            && (SUPPORT_CHECK_MODE.contains(&module) || INCLUDES.contains(&module) || read_only(module));
+            && (SUPPORT_CHECK_MODE.contains(&module) || CONTROLLER_SIDE.contains(&module));
         return if ordinary { Evidence::Nothing } else { doubt(Doubt::SkipCensored) };
     }
     if !ORDINARY_SKIPS.contains(&why) {
@@ -234,4 +239,142 @@ fn looks_failed(result: &TaskResult<'_>, command: bool) -> bool {
 
 fn read_only(module: &str) -> bool {
     READ_ONLY.contains(&module) || module.ends_with("_facts") || module.ends_with("_info")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Doubt::*;
+    use super::Evidence::{Looked, Nothing, Verified};
+    use super::*;
+
+    /// Weighs an answer to a task, both as the callback writes them: what is left out is `false` or not there.
+    fn weighed(action: &str, task: &str, result: &str) -> Evidence {
+        let task = format!(r#"{{"task":0,"name":"t","action":"{action}","place":null{task}}}"#);
+        let result = format!(r#"{{"task":0,"host":"h","items":null,"on":null{result}}}"#);
+        weigh(&serde_json::from_str(&task).unwrap(), &serde_json::from_str(&result).unwrap(), false)
+    }
+
+    fn doubted(evidence: &Evidence) -> Option<Doubt> {
+        if let Evidence::Doubtful(doubt, _) = evidence { Some(*doubt) } else { None }
+    }
+
+    const SKIPPED: &str = r#","status":"skipped""#;
+    const HIDDEN_SKIP: &str = r#","status":"skipped","censored":true"#;
+    const OK: &str = r#","status":"ok""#;
+
+    fn skipped_because(why: &str) -> String {
+        format!(r#"{SKIPPED},"answer":{{"why":"{why}"}}"#)
+    }
+
+    #[test]
+    fn a_skip_is_ordinary_only_where_ansible_says_so() {
+        let by_when = skipped_because("Conditional result was False");
+        assert_eq!(weighed("copy", r#","when":true"#, &by_when), Nothing);
+        let in_check_mode = skipped_because("Command would have run if not in check mode");
+        assert_eq!(doubted(&weighed("command", "", &in_check_mode)), Some(SkippedInCheckMode));
+        assert_eq!(doubted(&weighed("copy", r#","when":true"#, SKIPPED)), Some(SkippedInCheckMode));
+        let on_check_mode = r#","when":true,"when_check_mode":true"#;
+        assert_eq!(doubted(&weighed("copy", on_check_mode, &by_when)), Some(SkippedByCheckModeWhen));
+        let named = |condition: &str| {
+            format!(r#"{SKIPPED},"answer":{{"why":"Conditional result was False","condition":"{condition}"}}"#)
+        };
+        assert_eq!(weighed("copy", on_check_mode, &named("other")), Nothing);
+        assert_eq!(doubted(&weighed("copy", "", &named("not ansible_check_mode"))), Some(SkippedByCheckModeWhen));
+        let nothing_to_do = skipped_because("No items in the list");
+        assert_eq!(weighed("copy", "", &nothing_to_do), Nothing);
+        assert_eq!(doubted(&weighed("copy", r#","glob":true"#, &nothing_to_do)), Some(GlobMatchedNothing));
+    }
+
+    #[test]
+    fn a_hidden_skip_is_ordinary_only_for_what_check_mode_never_skips() {
+        let when = r#","when":true"#;
+        for action in ["ansible.builtin.copy", "setup", "ansible.builtin.include_tasks", "stat"] {
+            assert_eq!(weighed(action, when, HIDDEN_SKIP), Nothing, "{action}");
+            assert_eq!(doubted(&weighed(action, "", HIDDEN_SKIP)), Some(SkipCensored), "{action}");
+            let on_check_mode = r#","when":true,"when_check_mode":true"#;
+            assert_eq!(doubted(&weighed(action, on_check_mode, HIDDEN_SKIP)), Some(SkipCensored), "{action}");
+        }
+        for action in ["command", "ansible.builtin.uri", "assemble", "acme.site.push", "acme.site.push_info"] {
+            assert_eq!(doubted(&weighed(action, when, HIDDEN_SKIP)), Some(SkipCensored), "{action}");
+        }
+    }
+
+    #[test]
+    fn a_failure_that_was_hidden_is_told_from_an_answer() {
+        let judged = |answer: &str| format!(r#"{OK},"answer":{{"failed_when":true{answer}}}"#);
+        let set = r#","failed_when":true"#;
+        assert_eq!(doubted(&weighed("copy", set, &judged(r#","msg":"no such user""#))), Some(FailureHidden));
+        assert_eq!(doubted(&weighed("copy", set, &judged(r#","exception":true"#))), Some(FailureHidden));
+        assert_eq!(doubted(&weighed("mount", set, &judged(r#","rc":1"#))), Some(FailureHidden));
+        assert_eq!(weighed("copy", set, &judged("")), Verified);
+        let ran = r#","rc":1,"ran":true,"msg":"non-zero return code""#;
+        assert_eq!(weighed("command", set, &judged(ran)), Looked);
+        let hidden = format!(r#"{OK},"censored":true"#);
+        assert_eq!(doubted(&weighed("copy", set, &hidden)), Some(FailureCensored));
+        assert_eq!(weighed("copy", "", &hidden), Verified);
+    }
+
+    #[test]
+    fn a_command_proves_what_its_changed_when_compares() {
+        let ran = format!(r#"{OK},"answer":{{"ran":true,"rc":0}}"#);
+        assert_eq!(weighed("command", r#","changed_when":true"#, &ran), Verified);
+        assert_eq!(weighed("command", r#","changed_when":true,"never_changed":true"#, &ran), Looked);
+        assert_eq!(weighed("command", "", &ran), Looked);
+        assert_eq!(weighed("command", r#","changed_when":true"#, OK), Nothing);
+        let changed = format!(r#"{OK},"changed":true,"answer":{{"ran":true,"rc":0}}"#);
+        let Evidence::Drifted { compared, .. } = weighed("command", "", &changed) else { panic!("no drift") };
+        assert!(!compared, "a command says changed by default");
+        let Evidence::Drifted { compared, .. } = weighed("command", r#","changed_when":true"#, &changed) else {
+            panic!("no drift")
+        };
+        assert!(compared);
+    }
+
+    #[test]
+    fn what_was_never_compared_is_no_sync() {
+        let old = format!(r#"{OK},"answer":{{"force_false":true}}"#);
+        assert_eq!(doubted(&weighed("copy", "", &old)), Some(NeverCompared));
+        assert_eq!(doubted(&weighed("template", r#","default_force_false":true"#, OK)), Some(NeverCompared));
+        assert_eq!(weighed("lineinfile", r#","default_force_false":true"#, OK), Verified);
+        let set = r#","changed_when":true"#;
+        assert_eq!(doubted(&weighed("copy", &format!(r#"{set},"no_diff":true"#), OK)), Some(ChangeHidden));
+        assert_eq!(doubted(&weighed("copy", set, &format!(r#"{OK},"censored":true"#))), Some(ChangeHidden));
+        assert_eq!(
+            doubted(&weighed("copy", "", &format!(r#"{OK},"answer":{{"unfinished":true}}"#))),
+            Some(JobNotAwaited)
+        );
+    }
+
+    #[test]
+    fn reading_and_the_controller_prove_nothing() {
+        for action in ["stat", "ansible.builtin.slurp", "mysql_info", "service_facts"] {
+            assert_eq!(weighed(action, "", OK), Looked, "{action}");
+        }
+        for action in ["setup", "debug", "set_fact", "ansible.builtin.assert", "wait_for"] {
+            assert_eq!(weighed(action, "", OK), Nothing, "{action}");
+        }
+        let changed = format!(r#"{OK},"changed":true"#);
+        assert_eq!(weighed("add_host", "", &changed), Nothing);
+    }
+
+    #[test]
+    fn a_handler_proves_nothing_unless_it_fails() {
+        let handler = r#","handler":true"#;
+        assert_eq!(weighed("service", handler, &format!(r#"{OK},"changed":true"#)), Nothing);
+        assert_eq!(weighed("command", handler, SKIPPED), Nothing);
+        assert_eq!(doubted(&weighed("service", handler, r#","status":"failed""#)), Some(Failed));
+        assert_eq!(doubted(&weighed("service", "", r#","status":"unreachable""#)), Some(Unreachable));
+    }
+
+    #[test]
+    fn a_diff_tells_what_changed_when_hides() {
+        let with =
+            |keys: &str| format!(r#"{OK},"answer":{{"path":"/etc/a","diff":[{{"header":null,"path":null{keys}}}]}}"#);
+        let set = r#","changed_when":true"#;
+        let drifted = |evidence| matches!(evidence, Evidence::Drifted { compared: true, .. });
+        assert!(drifted(weighed("file", set, &with(r#","keys":["mode"]"#))));
+        assert!(drifted(weighed("copy", set, &with(r#","differs":true"#))));
+        assert_eq!(weighed("file", set, &with(r#","keys":["state"]"#)), Verified);
+        assert_eq!(weighed("file", "", &with(r#","keys":["mode"]"#)), Verified);
+    }
 }
