@@ -8,6 +8,7 @@ mod value;
 pub mod ssh_key;
 mod table;
 pub mod settings;
+pub mod redact;
 pub mod account;
 pub mod scratch;
 pub mod ansible_cfg;

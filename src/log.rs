@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::io::{IsTerminal, Write};
 
+use crate::redact::Redactor;
 use crate::report::{Line, Tone};
 
 /// The step's log.
@@ -10,6 +11,8 @@ use crate::report::{Line, Tone};
 pub struct Log {
     /// Whether its reader sees colours.
     pub colour: bool,
+    /// What takes secrets out of it, where there are any.
+    pub redactor: Option<Redactor>,
 }
 
 impl Log {
@@ -18,13 +21,23 @@ impl Log {
         let value = |name: &str| environment.iter().find(|(key, _)| key == name).map(|(_, value)| value);
         // Woodpecker gives a step no terminal and shows colours all the same.
         let seen = std::io::stdout().is_terminal() || value("CI").is_some_and(|value| value == "woodpecker");
-        Self { colour: seen && value("NO_COLOR").is_none_or(|value| value.is_empty()) }
+        Self { colour: seen && value("NO_COLOR").is_none_or(|value| value.is_empty()), redactor: None }
+    }
+
+    /// The same log, out of which a redactor takes the secrets.
+    #[must_use]
+    pub fn without_secrets(&self, redactor: Option<Redactor>) -> Self {
+        Self { redactor, ..self.clone() }
     }
 
     /// Prints lines, errors to stderr. A log that cannot be written is no reason to keep a status from being delivered.
     pub fn say(&self, lines: impl IntoIterator<Item = Line>) {
         for line in lines {
-            let text = line.painted(self.colour);
+            let painted = line.painted(self.colour);
+            let text = match &self.redactor {
+                None => painted,
+                Some(redactor) => redactor.text(&painted),
+            };
             let _ = match line.tone {
                 Tone::Error | Tone::Remedy => writeln!(std::io::stderr(), "{text}"),
                 Tone::Step | Tone::Plain | Tone::Good | Tone::Warning => writeln!(std::io::stdout(), "{text}"),

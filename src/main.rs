@@ -10,6 +10,7 @@ use plugin_gitops_status::account::Lacks;
 use plugin_gitops_status::deliver::{Courier, Delivery};
 use plugin_gitops_status::log::Log;
 use plugin_gitops_status::payload::{Circumstances, Payloads, payloads};
+use plugin_gitops_status::redact::redactor;
 use plugin_gitops_status::run::{Ending, Signals};
 use plugin_gitops_status::scratch::Scratch;
 use plugin_gitops_status::settings::{Check, Settings};
@@ -47,6 +48,7 @@ fn main() -> ExitCode {
 
 fn step(settings: &Settings, environment: Environment, log: &Log) -> Result<u8> {
     let (started, clock) = (OffsetDateTime::now_utc(), Instant::now());
+    let log = &log.without_secrets(redactor(settings));
     let mut signals = Signals::listen()?;
     let receiver = settings.receiver.as_ref().filter(|_| !settings.report.dry_run);
     let courier = receiver.map(|receiver| Courier::new(receiver, &proxy::variables(&environment))).transpose()?;
@@ -100,13 +102,13 @@ fn play(
     }
     let invocation = playbook::invocation(check, scratch, environment, log.colour);
     if let Some(installation) = playbook::installation(check, &invocation) {
-        match run::run(&installation, check.timeout, signals)? {
+        match run::run(&installation, log.redactor.as_ref(), check.timeout, signals)? {
             Ending::Exited(0) => {}
             cancelled @ Ending::Cancelled(_) => return Ok(cancelled),
             failed => return Ok(Ending::NotStarted(report::not_installed(check, &failed))),
         }
     }
-    run::run(&invocation, check.timeout, signals)
+    run::run(&invocation, log.redactor.as_ref(), check.timeout, signals)
 }
 
 /// Sends every payload, in the order of the servers' names; whether all of them arrived.

@@ -2,14 +2,16 @@
 //! process behind.
 //!
 //! The process is waited for, never the end of its output: an ssh master can hold that open for a minute. Signals and
-//! ended children arrive as bytes on one socket, so waiting costs nothing and wakes at once.
+//! ended children arrive as bytes on one socket, so waiting costs nothing and wakes at once. Where there is a secret to
+//! keep, its output passes through here; where there is none, it writes to the log itself.
 
-use std::io::{ErrorKind, Read};
+use std::io::{ErrorKind, Read, Write, stderr, stdout};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -17,6 +19,7 @@ use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, kill_process, kill_p
 use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM};
 
 use crate::playbook::Invocation;
+use crate::redact::Redactor;
 
 /// How long `ansible-playbook` has between SIGTERM and SIGKILL.
 const GRACE: Duration = Duration::from_secs(2);
@@ -90,11 +93,16 @@ impl Signals {
     }
 }
 
-/// Runs the playbook to its end, within `timeout`.
+/// Runs the playbook to its end, within `timeout`, and takes out of its output what `redactor` looks for.
 ///
 /// # Errors
 /// When the processes of the run cannot be watched. A missing program or playbook is an [`Ending`].
-pub fn run(invocation: &Invocation, timeout: Duration, signals: &mut Signals) -> Result<Ending> {
+pub fn run(
+    invocation: &Invocation,
+    redactor: Option<&Redactor>,
+    timeout: Duration,
+    signals: &mut Signals,
+) -> Result<Ending> {
     // What Ansible leaves behind becomes our child and can be ended, also where we are not PID 1.
     rustix::process::set_child_subreaper(Some(rustix::process::getpid())).context("cannot adopt orphaned processes")?;
     let mut command = Command::new(invocation.program);
@@ -105,10 +113,14 @@ pub fn run(invocation: &Invocation, timeout: Duration, signals: &mut Signals) ->
         .stdin(Stdio::null())
         // Its own group: a signal from a terminal reaches us alone, and we pass it on.
         .process_group(0);
-    let child = match command.spawn() {
+    if redactor.is_some() {
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    }
+    let mut child = match command.spawn() {
         Ok(child) => child,
         Err(error) => return Ok(Ending::NotStarted(not_started(invocation.program, &error))),
     };
+    let shown = redactor.map(|redactor| show(&mut child, redactor));
     let pid = Pid::from_child(&child);
     let deadline = Instant::now() + timeout;
     let ending = loop {
@@ -127,8 +139,54 @@ pub fn run(invocation: &Invocation, timeout: Duration, signals: &mut Signals) ->
         signals.sleep(left);
     };
     end_the_rest();
+    // Nobody is left who could write, unless somebody of another user could not be ended.
+    if let Some(shown) = shown {
+        while shown.recv_timeout(GRACE).is_ok() {}
+    }
     // A signal may have reached the whole group at once, and Ansible may have been the quicker of us to end.
     Ok(signals.cancelled().map_or(ending, Ending::Cancelled))
+}
+
+/// Shows a child's output without secrets; the receiver hears of each stream that ended, then of its own end.
+fn show(child: &mut Child, redactor: &Redactor) -> Receiver<()> {
+    let (ended, shown) = channel();
+    if let Some(output) = child.stdout.take() {
+        relay(output, stdout(), redactor.clone(), ended.clone());
+    }
+    if let Some(errors) = child.stderr.take() {
+        relay(errors, stderr(), redactor.clone(), ended);
+    }
+    shown
+}
+
+fn relay(
+    mut from: impl Read + Send + 'static,
+    mut to: impl Write + Send + 'static,
+    mut redactor: Redactor,
+    ended: Sender<()>,
+) {
+    std::thread::spawn(move || {
+        let (mut bytes, mut clean) = (vec![0; 64 << 10], Vec::new());
+        loop {
+            let count = match from.read(&mut bytes) {
+                Ok(count) => count,
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(_) => 0,
+            };
+            clean.clear();
+            if count == 0 {
+                redactor.finish(&mut clean);
+            } else {
+                redactor.pass(&bytes[..count], &mut clean);
+            }
+            // A log that cannot be written is no reason to stop Ansible: it is read on all the same.
+            let _ = to.write_all(&clean).and_then(|()| to.flush());
+            if count == 0 {
+                break;
+            }
+        }
+        let _ = ended.send(());
+    });
 }
 
 fn not_started(program: &str, error: &std::io::Error) -> String {

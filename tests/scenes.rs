@@ -158,7 +158,7 @@ fn record(name: &str, case_name: &str) {
     let scratch = Scratch::new(folder.path(), &settings.check, Lacks::default()).unwrap();
     std::env::set_current_dir(&work).unwrap();
     let invocation = playbook::invocation(&settings.check, &scratch, environment, false);
-    let ended = run(&invocation, settings.check.timeout, &mut Signals::listen().unwrap()).unwrap();
+    let ended = run(&invocation, None, settings.check.timeout, &mut Signals::listen().unwrap()).unwrap();
     let events = fs::read_to_string(scratch.callback_dir().join("events")).unwrap();
     std::env::set_current_dir(root()).unwrap();
 
