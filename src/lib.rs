@@ -10,6 +10,7 @@ mod table;
 pub mod settings;
 pub mod redact;
 pub mod account;
+pub mod janitor;
 pub mod scratch;
 pub mod ansible_cfg;
 pub mod playbook;

@@ -62,6 +62,8 @@ fn step(settings: &Settings, environment: Environment, log: &Log) -> Result<u8> 
         return Ok(cancelled(signal, log));
     }
     let seen = observe(BufReader::new(scratch.take_events()?), scratch.nonce(), &settings.waivers);
+    // What the network does with a status is no reason to keep secrets for it.
+    drop(scratch);
     let judgement = judge(settings, &ending, &seen);
     log.say(report::judged(settings, &judgement, &seen));
 

@@ -12,7 +12,7 @@ use crate::scratch::Scratch;
 /// From here on a panic ends every process of the run, removes `scratch` from the disk, says where it happened and
 /// exits 1.
 pub fn clean_up_after(scratch: &Scratch, log: Log) {
-    let folders = scratch.folders();
+    let folders = scratch.traces().folders;
     std::panic::set_hook(Box::new(move |panic| {
         end_the_rest();
         for folder in &folders {

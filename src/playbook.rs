@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::account::NAME_GIVER;
 use crate::ansible_cfg;
+use crate::janitor::Traces;
 use crate::scratch::Scratch;
 use crate::settings::{Check, HARDENING, split_commas};
 
@@ -25,6 +26,8 @@ pub struct Invocation {
     pub arguments: Vec<OsString>,
     /// Its whole environment; nothing else is inherited.
     pub environment: BTreeMap<OsString, OsString>,
+    /// What it leaves behind where we are killed.
+    pub traces: Traces,
 }
 
 /// Builds the call. `inherited` is the step's own environment, `colour` whether Ansible may colour its output.
@@ -35,7 +38,7 @@ pub fn invocation(
     colour: bool,
 ) -> Invocation {
     let environment = environment(check, scratch, inherited, colour);
-    Invocation { program: PROGRAM, arguments: arguments(check, scratch), environment }
+    Invocation { program: PROGRAM, arguments: arguments(check, scratch), environment, traces: scratch.traces() }
 }
 
 /// The call that installs what `galaxy_requirements` lists and is not there yet, in the environment of `main`.
@@ -45,7 +48,7 @@ pub fn installation(check: &Check, main: &Invocation) -> Option<Invocation> {
     let mut environment = main.environment.clone();
     // It runs no playbook, and a callback that never sees one would leave half a record.
     environment.remove(OsStr::new("ANSIBLE_CALLBACK_PLUGINS"));
-    Some(Invocation { program: GALAXY, arguments, environment })
+    Some(Invocation { program: GALAXY, arguments, environment, traces: main.traces.clone() })
 }
 
 fn arguments(check: &Check, scratch: &Scratch) -> Vec<OsString> {

@@ -18,6 +18,7 @@ use anyhow::{Context, Result};
 use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, kill_process, kill_process_group, wait};
 use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM};
 
+use crate::janitor;
 use crate::playbook::Invocation;
 use crate::redact::Redactor;
 
@@ -116,9 +117,14 @@ pub fn run(
     if redactor.is_some() {
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
     }
+    // It is ended with the rest of the run, before our end of its pipe is closed here.
+    let _janitor = janitor::watch(&invocation.traces)?;
     let mut child = match command.spawn() {
         Ok(child) => child,
-        Err(error) => return Ok(Ending::NotStarted(not_started(invocation.program, &error))),
+        Err(error) => {
+            end_the_rest();
+            return Ok(Ending::NotStarted(not_started(invocation.program, &error)));
+        }
     };
     let shown = redactor.map(|redactor| show(&mut child, redactor));
     let pid = Pid::from_child(&child);

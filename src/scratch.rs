@@ -15,6 +15,7 @@ use anyhow::{Context, Result, anyhow};
 use rustix::fs::{MemfdFlags, Mode};
 
 use crate::account::{self, Lacks};
+use crate::janitor::Traces;
 use crate::settings::{Check, Secret};
 
 const CALLBACK: &str = include_str!("drift_events.py");
@@ -112,9 +113,10 @@ impl Scratch {
         Ok(scratch)
     }
 
-    /// Every directory of the run that has to go with it.
-    pub fn folders(&self) -> [PathBuf; 2] {
-        [self.private.clone(), self.folder.clone()]
+    /// By what the run's processes are known, and which directories have to go with it. The mark is part of a path in
+    /// Ansible's environment.
+    pub fn traces(&self) -> Traces {
+        Traces { mark: self.nonce.clone(), folders: [self.private.clone(), self.folder.clone()] }
     }
 
     /// The directory Ansible finds the callback plugin in.
@@ -185,7 +187,7 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        for folder in &self.folders() {
+        for folder in &self.traces().folders {
             // Nothing can be said from here, and a directory that is gone already is what is wanted.
             let _ = fs::remove_dir_all(folder);
         }

@@ -283,6 +283,11 @@ fn secrets_of_the_delivery_reach_the_server_and_nothing_else() {
     assert_eq!((request.header("x-tenant"), request.header("x-number")), (Some("c4n4ry-2"), Some("3")));
     assert!(!format!("{end:?}").contains("c4n4ry"), "{end:?}");
 
+    // A server that says what it was sent.
+    let server = Scripted::http([Act::Answer(answer("403 No", &[], "c4n4ry-1 opens nothing here"))]);
+    let end = against(&server, &[("status_server_token", "c4n4ry-1")]);
+    failed(&end, "HTTP 403: ******** opens nothing here", "status_server_token");
+
     let server = Scripted::http([status("401 Who")]);
     let end = run(&format!("http://me:c4n4ry%403@{}", server.address), &[], &[]);
     failed(&end, "HTTP 401: ", "check `status_server_token`, or the user and password of the URL");

@@ -1,0 +1,55 @@
+//! Cleans up where this program is killed and cannot: Woodpecker's local backend ends a step with SIGKILL to its whole
+//! process group. A small process in a group of its own waits for us to be gone, whatever the reason.
+
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+
+use anyhow::{Context, Result};
+
+/// What a run leaves behind that nobody ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Traces {
+    /// Stands in the environment of every process of the run, and of no other.
+    pub mark: String,
+    /// The directories that have to go with the run.
+    pub folders: [PathBuf; 2],
+}
+
+/// Its standard input ends when the last process that can write to it does, and that is us alone. A process may start
+/// another one while it is looked for, hence the turns.
+const SCRIPT: &str = r#"
+trap '' HUP INT TERM
+cat > /dev/null
+mark=$1
+shift
+turn=0
+# grep fails where a process ends while it reads, whatever else it found.
+while [ $turn -lt 100 ] && found=$(grep -ls -- "$mark" /proc/[0-9]*/environ || :) && [ -n "$found" ]; do
+    for file in $found; do
+        process=${file#/proc/}
+        kill -KILL "${process%/environ}"
+    done
+    turn=$((turn + 1))
+done
+rm -rf -- "$@"
+"#;
+
+/// Starts to wait for our end. The process is ended like any other of the run when the run is over.
+///
+/// # Errors
+/// When there is no shell; Ansible needs one too.
+pub fn watch(traces: &Traces) -> Result<Child> {
+    Command::new("/bin/sh")
+        .args(["-c", SCRIPT, "gitops-status-janitor", &traces.mark])
+        .args(&traces.folders)
+        // Nothing of ours, neither secrets nor the mark that it looks for.
+        .env_clear()
+        .env("PATH", "/usr/local/bin:/usr/bin:/bin")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .process_group(0)
+        .spawn()
+        .context("cannot start `/bin/sh`, which cleans up if this step is killed; Ansible needs it too")
+}
