@@ -1,0 +1,66 @@
+//! Any answer of a status server, through a real connection: it is a success, a refusal or a fault, and ends in time.
+//!
+//! The data is what the server sends before it closes the connection. `Retry-After` is also read alone.
+#![no_main]
+
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::sync::{Mutex, MutexGuard, OnceLock};
+use std::sync::mpsc::{Sender, channel};
+use std::time::Duration;
+
+use libfuzzer_sys::fuzz_target;
+use plugin_gitops_status::deliver::{Courier, Delivery, retry_after_in};
+use plugin_gitops_status::proxy;
+use plugin_gitops_status::run::Signals;
+use plugin_gitops_status::settings::Settings;
+
+/// Handlers are for ever, so they are set once and what they write to is never closed.
+fn signals() -> MutexGuard<'static, Signals> {
+    static SIGNALS: OnceLock<Mutex<Signals>> = OnceLock::new();
+    SIGNALS.get_or_init(|| Mutex::new(Signals::listen().unwrap())).lock().unwrap()
+}
+
+/// The server's address, and the way to say what it answers next.
+fn server() -> &'static (String, Sender<Vec<u8>>) {
+    static SERVER: OnceLock<(String, Sender<Vec<u8>>)> = OnceLock::new();
+    SERVER.get_or_init(|| {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let (say, said) = channel::<Vec<u8>>();
+        std::thread::spawn(move || {
+            for answer in said {
+                let (mut stream, _) = listener.accept().unwrap();
+                let _ = stream.read(&mut [0; 4096]);
+                let _ = stream.write_all(&answer);
+            }
+        });
+        (address, say)
+    })
+}
+
+fuzz_target!(|data: &[u8]| {
+    if let Ok(text) = std::str::from_utf8(data) {
+        let _ = retry_after_in(text, time::OffsetDateTime::UNIX_EPOCH);
+    }
+    let (address, say) = server();
+    let settings = [
+        ("PLUGIN_PLAYBOOK", "p.yml"),
+        ("PLUGIN_REPO_NAME", "r"),
+        ("PLUGIN_SERVER_NAME", "s"),
+        ("PLUGIN_HTTP_TIMEOUT", "2s"),
+        ("PLUGIN_GITOPS_STATUS_SERVER_URL", &format!("http://{address}")),
+    ];
+    let settings = Settings::read(settings.map(|(name, value)| (name.into(), value.into()))).unwrap();
+    let mut receiver = settings.receiver.unwrap();
+    // One attempt.
+    receiver.retry_for = Duration::from_millis(1);
+    let courier = Courier::new(&receiver, &proxy::variables(&[])).unwrap();
+    say.send(data.to_vec()).unwrap();
+    let delivery = courier.deliver("{}", &mut signals(), |_, _, _| {}).unwrap();
+    if let Delivery::Delivered(status) = delivery {
+        // 1xx answers may stand before the one that counts.
+        let said = String::from_utf8_lossy(data).into_owned();
+        assert!((200..300).contains(&status) && said.contains(&status.to_string()), "{status}: {said:?}");
+    }
+});
