@@ -1,5 +1,5 @@
-//! The little that has to be known of the user's `ansible.cfg`: which one Ansible will read, and where it looks for
-//! callback plugins. `ANSIBLE_CALLBACK_PLUGINS` replaces that place, so what the user has is read here and kept.
+//! The little that has to be known of the user's `ansible.cfg`: which one Ansible will read, what it says, and where it
+//! looks for callback plugins. `ANSIBLE_CALLBACK_PLUGINS` replaces that place, so what the user has is read here and kept.
 //!
 //! The search order is Ansible's own: `ANSIBLE_CONFIG`, the working directory unless anybody may write to it,
 //! `~/.ansible.cfg`, `/etc/ansible/ansible.cfg`.
@@ -31,9 +31,14 @@ pub fn callback_plugins(config: Option<&Path>, home: Option<&Path>) -> String {
     parts.iter().map(|part| absolute(part).display().to_string()).collect::<Vec<_>>().join(":")
 }
 
+/// The text of the `ansible.cfg` that Ansible will read, if there is one.
+pub fn text(config: Option<&Path>, home: Option<&Path>) -> Option<String> {
+    fs::read_to_string(found(config, home)?).ok()
+}
+
 /// What the user's `ansible.cfg` adds to each ssh command line.
 pub fn ssh_extra_args(config: Option<&Path>, home: Option<&Path>) -> Option<String> {
-    value_of(&fs::read_to_string(found(config, home)?).ok()?, "ssh_connection", "ssh_extra_args")
+    value_of(&text(config, home)?, "ssh_connection", "ssh_extra_args")
 }
 
 /// Whether Ansible passes over an `ansible.cfg` in the working directory because anybody could have put it there.
@@ -57,7 +62,7 @@ fn world_writable(folder: &Path) -> bool {
 }
 
 /// The value of one key of an INI file, without a comment after `;`.
-fn value_of(text: &str, section: &str, key: &str) -> Option<String> {
+pub(crate) fn value_of(text: &str, section: &str, key: &str) -> Option<String> {
     let mut current = "";
     let mut value = None;
     for line in text.lines().map(str::trim) {

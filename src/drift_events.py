@@ -301,6 +301,10 @@ class CallbackModule(CallbackBase):
             value = answer.get(key)
             if value is not None and value != "" and name not in fields:
                 fields[name] = text(value, REASON_LIMIT)
+        crash = answer.get("module_stderr")
+        if isinstance(crash, str) and crash.strip():
+            # The message only says that there is more to read, and its last line is what went wrong.
+            fields["msg"] = text(crash.strip().splitlines()[-1], REASON_LIMIT)
         if isinstance(answer.get("rc"), int):
             fields["rc"] = int(answer["rc"])
         if answer.get("exception"):

@@ -13,6 +13,7 @@ pub mod account;
 pub mod janitor;
 pub mod scratch;
 pub mod ansible_cfg;
+pub mod quick;
 pub mod playbook;
 pub mod run;
 pub mod event;

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use crate::account::NAME_GIVER;
 use crate::ansible_cfg;
 use crate::janitor::Traces;
+use crate::quick;
 use crate::scratch::Scratch;
 use crate::settings::{Check, HARDENING, split_commas};
 
@@ -128,6 +129,13 @@ fn environment(
     environment.insert("ANSIBLE_SSH_CONTROL_PATH_DIR".into(), scratch.control_path_dir().into());
     environment.insert("ANSIBLE_SSH_CONTROL_PATH".into(), "%(directory)s/%%C".into());
     person(&mut environment, scratch);
+    let (config, home) = config_and_home(&environment);
+    let config = ansible_cfg::text(config, home.as_deref());
+    for (name, value) in
+        quick::choices(|name| variable(&environment, name).is_some(), config.as_deref(), quick::memory_left())
+    {
+        environment.insert(name.into(), value.into());
+    }
     reach(&mut environment, check, scratch);
     if !utf8_locale(&environment) {
         environment.insert("LC_ALL".into(), "C.UTF-8".into());

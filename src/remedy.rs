@@ -109,6 +109,7 @@ fn doubted(doubt: Doubt) -> &'static str {
 /// said it.
 pub fn remedy(reason: &Reason) -> Option<String> {
     let subject = reason.subject.as_deref().unwrap_or_default();
+    let detail = reason.detail.as_deref().unwrap_or_default();
     let words = match &reason.rule {
         Rule::NotStarted | Rule::Cancelled => return None,
         Rule::TimedOut => "raise `timeout`, or find out what the task waits for",
@@ -155,6 +156,10 @@ pub fn remedy(reason: &Reason) -> Option<String> {
         Rule::BrokenStatement => "print SYNC_STATUS once for each host, and DRIFTED_FILES only with OUT_OF_SYNC",
         Rule::Contradicted => "correct what the playbook compares, or what it states",
         Rule::StatedForAll => "let each host state its own result, or turn `per_host` off",
+        Rule::Task(Doubt::Failed) if detail.contains("must have a tty") => {
+            "sudo on it wants a terminal (`requiretty`), which a pipelined task has not: \
+             set `ansible_env: {ANSIBLE_PIPELINING: \"false\"}`"
+        }
         Rule::Task(doubt) => return Some(task_remedy(*doubt, subject, reason.probe)),
     };
     Some(words.to_owned())

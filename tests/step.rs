@@ -437,3 +437,34 @@ fn help_lists_every_setting_and_other_arguments_are_refused() {
     assert_eq!(version.stdout, concat!("plugin-gitops-status ", env!("CARGO_PKG_VERSION"), "\n"));
     assert_eq!(ended(step(folder.path()).arg("--dry-run")).code, Some(1));
 }
+
+#[test]
+fn sudo_that_wants_a_terminal_is_named_with_its_remedy() {
+    let folder = tempfile::tempdir().unwrap();
+    let sudo = folder.path().join("sudo");
+    // What `Defaults requiretty` makes of sudo; changing this machine's own is nothing a test should do.
+    fs::write(
+        &sudo,
+        "#!/bin/sh\n[ -t 0 ] && exit 0\necho 'sudo: sorry, you must have a tty to run sudo' >&2\nexit 1\n",
+    )
+    .unwrap();
+    fs::set_permissions(&sudo, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    fs::write(
+        folder.path().join("site.yml"),
+        "- hosts: all\n  gather_facts: false\n  tasks:\n    - file: {path: /etc, state: directory}\n",
+    )
+    .unwrap();
+    let become_by = "ansible_become=true ansible_become_user=nobody";
+    let host = format!("web1 ansible_connection=local {become_by} ansible_become_exe={}\n", sudo.display());
+    fs::write(folder.path().join("hosts"), host).unwrap();
+    let receiver = Receiver::start();
+    let mut step = step(folder.path());
+    step.settings([
+        ("gitops_status_server_url", receiver.url().as_str()),
+        ("repo_name", "r"),
+        ("server_name", "s"),
+        ("playbook", "site.yml"),
+        ("inventory", "hosts"),
+    ]);
+    refused(&ended(&mut step), &receiver, &["`requiretty`", "set `ansible_env: {ANSIBLE_PIPELINING: \"false\"}`"]);
+}
