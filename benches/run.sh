@@ -1,5 +1,5 @@
 #!/bin/bash
-# Measures everything side by side in one run and prints medians and ratios. Needs hyperfine, ssh and sshd.
+# Measures everything side by side in one run and prints medians and ratios. Needs hyperfine, jq, ssh and sshd.
 #
 #   benches/run.sh [RUNS]     10 runs of each way where nothing is said
 set -euo pipefail
@@ -13,7 +13,7 @@ trap 'kill "$(cat "$work/ssh/pid" 2> /dev/null)" 2> /dev/null || :; rm -rf "$wor
 echo "$(nproc) cores, load $(cut -d' ' -f1 /proc/loadavg), $(ansible-playbook --version | sed -n 1p)"
 
 export PLUGIN_DRY_RUN=true PLUGIN_REPO_NAME=r PLUGIN_SERVER_NAME=s PLUGIN_PLAYBOOK=site.yml PLUGIN_INVENTORY=hosts
-medians() { python3 -c 'import json, sys; print(*(f"{r[\"median\"]:.3f}" for r in json.load(open(sys.argv[1]))["results"]))' "$1"; }
+medians() { jq -r '[.results[].median] | @tsv' "$1"; }
 # The same playbook, the same settings: what the plugin adds.
 compare() { # NAME BARE PLUGIN
     hyperfine --shell=none --warmup 1 --runs "$runs" --export-json "$work/result" "$2" "$3" > /dev/null

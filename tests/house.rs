@@ -4,6 +4,8 @@
 use std::fs;
 use std::path::Path;
 
+use plugin_gitops_status::deliver::{Failure, FailureKind};
+use plugin_gitops_status::report::undelivered;
 use plugin_gitops_status::settings::TABLE;
 
 fn read(path: &str) -> String {
@@ -85,5 +87,30 @@ fn the_documents_stay_short_enough_to_be_read() {
     for (file, lines) in [("README.md", 350), ("plugin.md", 250)] {
         let length = read(file).lines().count();
         assert!(length <= lines, "{file} has {length} lines");
+    }
+}
+
+#[test]
+fn what_readme_says_of_a_failed_delivery_is_what_the_log_says() {
+    use FailureKind::{Certificate, Connection, Dns, Protocol, Status, Timeout};
+    let readme = read("README.md");
+    for kind in [
+        Dns,
+        Connection,
+        Timeout,
+        Certificate,
+        Protocol,
+        Status(302),
+        Status(400),
+        Status(401),
+        Status(404),
+        Status(503),
+    ] {
+        let failure = Failure { kind, cause: "why".to_owned(), retry_after: None };
+        let lines: Vec<String> = undelivered(None, &failure, 1).iter().map(|line| line.painted(false)).collect();
+        let said = lines[0].strip_prefix("cannot deliver the status: ").unwrap();
+        let symptom = said.split([':', '(']).next().unwrap().trim();
+        let row = format!("| `{symptom}` | {} |", lines[1].trim().strip_prefix("check ").unwrap());
+        assert!(readme.contains(&row), "README lacks {row}");
     }
 }

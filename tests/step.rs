@@ -5,66 +5,10 @@ mod support;
 
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
-use support::{Ended, Receiver, StatusServer, WithSettings, copy, ended, root, step, surroundings};
-use tempfile::TempDir;
-
-/// The example's repository, and an empty directory that stands for the server's /etc.
-struct Example {
-    folder: TempDir,
-}
-
-impl Example {
-    fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        copy(&root().join("examples/rsyslog"), &folder.path().join("rsyslog"));
-        fs::create_dir(folder.path().join("etc")).unwrap();
-        Self { folder }
-    }
-
-    fn repository(&self) -> PathBuf {
-        self.folder.path().join("rsyslog")
-    }
-
-    fn etc(&self) -> PathBuf {
-        self.folder.path().join("etc")
-    }
-
-    fn extra_vars(&self) -> String {
-        format!(r#"{{"etc":"{}","ansible_connection":"local","ansible_become":false}}"#, self.etc().display())
-    }
-
-    fn deployed() -> Self {
-        let example = Self::new();
-        let mut deploy = Command::new("ansible-playbook");
-        surroundings(&mut deploy).current_dir(example.repository()).args([
-            "-e",
-            &example.extra_vars(),
-            "-i",
-            "ansible/inventory.ini",
-            "ansible/playbooks/deploy.yml",
-        ]);
-        let end = ended(&mut deploy);
-        assert_eq!(end.code, Some(0), "{end:?}");
-        example
-    }
-
-    /// The step of the example's pipeline, on this directory.
-    fn step(&self, url: &str) -> Command {
-        let mut step = step(&self.repository());
-        step.env("CI_REPO_NAME", "rsyslog").settings([
-            ("gitops_status_server_url", url),
-            ("server_name", "rsyslog-lab"),
-            ("playbook", "ansible/playbooks/drift-check.yml"),
-            ("inventory", "ansible/inventory.ini"),
-            ("ansible_config", "ansible.cfg"),
-            ("extra_vars", &self.extra_vars()),
-        ]);
-        step
-    }
-}
+use support::{Ended, Example, Receiver, StatusServer, WithSettings, ended, root, step, surroundings};
 
 /// A payload or a list of them without the time in it, which is checked to be one.
 fn timeless(json: &str) -> String {
@@ -82,7 +26,7 @@ const DRIFTED: &str = r#"{"repo":"rsyslog","server":"rsyslog-lab","sync_status":
 fn the_example_is_reported_byte_for_byte_and_shown_by_the_status_server() {
     for check in ["true", "false"] {
         let example = Example::deployed();
-        let store = example.folder.path().join("statuses.json");
+        let store = example.folder().path().join("statuses.json");
         let server = StatusServer::start(&["--file", store.to_str().unwrap()]);
         let receiver = Receiver::start();
 
@@ -126,7 +70,7 @@ fn the_deploy_playbook_itself_can_be_the_check() {
 #[test]
 fn a_dry_run_prints_what_would_be_sent_and_the_file_holds_the_same() {
     let example = Example::deployed();
-    let file = example.folder.path().join("payload.json");
+    let file = example.folder().path().join("payload.json");
     let mut step = example.step("");
     let end = ended(step.settings([("dry_run", "on"), ("payload_file", file.to_str().unwrap())]));
     assert_eq!(end.code, Some(0), "{end:?}");
@@ -222,9 +166,9 @@ fn a_redirect_is_no_success_and_names_its_target() {
 #[test]
 fn the_status_servers_own_sentence_is_shown() {
     let example = Example::deployed();
-    let token = example.folder.path().join("token");
+    let token = example.folder().path().join("token");
     fs::write(&token, "right\n").unwrap();
-    let store = example.folder.path().join("statuses.json");
+    let store = example.folder().path().join("statuses.json");
     let server = StatusServer::start(&["--file", store.to_str().unwrap(), "--token-file", token.to_str().unwrap()]);
     let end = ended(example.step(&server.url).settings([("status_server_token", "not-that-one")]));
     assert_eq!(end.code, Some(1), "{end:?}");

@@ -1,10 +1,13 @@
 //! What the tests share: the built binary, a real ansible-core, a receiver that remembers, the example's status server.
 #![allow(dead_code, reason = "each test file uses its part")]
 
+use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Arc, Mutex, OnceLock};
+
+use tempfile::TempDir;
 
 /// The project's directory.
 pub fn root() -> &'static Path {
@@ -197,6 +200,66 @@ impl Drop for StatusServer {
     fn drop(&mut self) {
         self.process.kill().unwrap();
         self.process.wait().unwrap();
+    }
+}
+
+/// The example's repository, and an empty directory that stands for the server's /etc.
+pub struct Example {
+    folder: TempDir,
+}
+
+impl Example {
+    pub fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        copy(&root().join("examples/rsyslog"), &folder.path().join("rsyslog"));
+        fs::create_dir(folder.path().join("etc")).unwrap();
+        Self { folder }
+    }
+
+    /// The directory that holds all of it.
+    pub fn folder(&self) -> &TempDir {
+        &self.folder
+    }
+
+    pub fn repository(&self) -> PathBuf {
+        self.folder.path().join("rsyslog")
+    }
+
+    pub fn etc(&self) -> PathBuf {
+        self.folder.path().join("etc")
+    }
+
+    pub fn extra_vars(&self) -> String {
+        format!(r#"{{"etc":"{}","ansible_connection":"local","ansible_become":false}}"#, self.etc().display())
+    }
+
+    pub fn deployed() -> Self {
+        let example = Self::new();
+        let mut deploy = Command::new("ansible-playbook");
+        surroundings(&mut deploy).current_dir(example.repository()).args([
+            "-e",
+            &example.extra_vars(),
+            "-i",
+            "ansible/inventory.ini",
+            "ansible/playbooks/deploy.yml",
+        ]);
+        let end = ended(&mut deploy);
+        assert_eq!(end.code, Some(0), "{end:?}");
+        example
+    }
+
+    /// The step of the example's pipeline, on this directory.
+    pub fn step(&self, url: &str) -> Command {
+        let mut step = step(&self.repository());
+        step.env("CI_REPO_NAME", "rsyslog").settings([
+            ("gitops_status_server_url", url),
+            ("server_name", "rsyslog-lab"),
+            ("playbook", "ansible/playbooks/drift-check.yml"),
+            ("inventory", "ansible/inventory.ini"),
+            ("ansible_config", "ansible.cfg"),
+            ("extra_vars", &self.extra_vars()),
+        ]);
+        step
     }
 }
 
