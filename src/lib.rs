@@ -9,6 +9,7 @@ pub mod ssh_key;
 mod table;
 pub mod settings;
 pub mod redact;
+pub mod tame;
 pub mod account;
 pub mod janitor;
 pub mod scratch;

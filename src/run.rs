@@ -2,8 +2,8 @@
 //! process behind.
 //!
 //! The process is waited for, never the end of its output: an ssh master can hold that open for a minute. Signals and
-//! ended children arrive as bytes on one socket, so waiting costs nothing and wakes at once. Where there is a secret to
-//! keep, its output passes through here; where there is none, it writes to the log itself.
+//! ended children arrive as bytes on one socket, so waiting costs nothing and wakes at once. Its output passes through
+//! here, because it may hold secrets and lines that look like ours.
 
 use std::io::{ErrorKind, Read, Write, stderr, stdout};
 use std::os::unix::net::UnixStream;
@@ -21,6 +21,7 @@ use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM};
 use crate::janitor;
 use crate::playbook::Invocation;
 use crate::redact::Redactor;
+use crate::tame::Tamer;
 
 /// How long `ansible-playbook` has between SIGTERM and SIGKILL.
 const GRACE: Duration = Duration::from_secs(2);
@@ -94,7 +95,7 @@ impl Signals {
     }
 }
 
-/// Runs the playbook to its end, within `timeout`, and takes out of its output what `redactor` looks for.
+/// Runs the playbook to its end, within `timeout`, and shows its output without what `redactor` looks for.
 ///
 /// # Errors
 /// When the processes of the run cannot be watched. A missing program or playbook is an [`Ending`].
@@ -112,11 +113,10 @@ pub fn run(
         .env_clear()
         .envs(&invocation.environment)
         .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
         // Its own group: a signal from a terminal reaches us alone, and we pass it on.
         .process_group(0);
-    if redactor.is_some() {
-        command.stdout(Stdio::piped()).stderr(Stdio::piped());
-    }
     // It is ended with the rest of the run, before our end of its pipe is closed here.
     let _janitor = janitor::watch(&invocation.traces)?;
     let mut child = match command.spawn() {
@@ -126,7 +126,7 @@ pub fn run(
             return Ok(Ending::NotStarted(not_started(invocation.program, &error)));
         }
     };
-    let shown = redactor.map(|redactor| show(&mut child, redactor));
+    let shown = show(&mut child, redactor);
     let pid = Pid::from_child(&child);
     let deadline = Instant::now() + timeout;
     let ending = loop {
@@ -146,21 +146,20 @@ pub fn run(
     };
     end_the_rest();
     // Nobody is left who could write, unless somebody of another user could not be ended.
-    if let Some(shown) = shown {
-        while shown.recv_timeout(GRACE).is_ok() {}
-    }
+    while shown.recv_timeout(GRACE).is_ok() {}
     // A signal may have reached the whole group at once, and Ansible may have been the quicker of us to end.
     Ok(signals.cancelled().map_or(ending, Ending::Cancelled))
 }
 
-/// Shows a child's output without secrets; the receiver hears of each stream that ended, then of its own end.
-fn show(child: &mut Child, redactor: &Redactor) -> Receiver<()> {
+/// Shows a child's output without secrets and without tricks; the receiver hears of each stream that ended, then of its
+/// own end.
+fn show(child: &mut Child, redactor: Option<&Redactor>) -> Receiver<()> {
     let (ended, shown) = channel();
     if let Some(output) = child.stdout.take() {
-        relay(output, stdout(), redactor.clone(), ended.clone());
+        relay(output, stdout(), redactor.cloned(), ended.clone());
     }
     if let Some(errors) = child.stderr.take() {
-        relay(errors, stderr(), redactor.clone(), ended);
+        relay(errors, stderr(), redactor.cloned(), ended);
     }
     shown
 }
@@ -168,11 +167,12 @@ fn show(child: &mut Child, redactor: &Redactor) -> Receiver<()> {
 fn relay(
     mut from: impl Read + Send + 'static,
     mut to: impl Write + Send + 'static,
-    mut redactor: Redactor,
+    mut redactor: Option<Redactor>,
     ended: Sender<()>,
 ) {
     std::thread::spawn(move || {
-        let (mut bytes, mut clean) = (vec![0; 64 << 10], Vec::new());
+        let (mut bytes, mut clean, mut shown) = (vec![0; 64 << 10], Vec::new(), Vec::new());
+        let mut tamer = Tamer::default();
         loop {
             let count = match from.read(&mut bytes) {
                 Ok(count) => count,
@@ -180,13 +180,18 @@ fn relay(
                 Err(_) => 0,
             };
             clean.clear();
+            shown.clear();
+            match &mut redactor {
+                None => tamer.pass(&bytes[..count], &mut shown),
+                Some(redactor) if count == 0 => redactor.finish(&mut clean),
+                Some(redactor) => redactor.pass(&bytes[..count], &mut clean),
+            }
+            tamer.pass(&clean, &mut shown);
             if count == 0 {
-                redactor.finish(&mut clean);
-            } else {
-                redactor.pass(&bytes[..count], &mut clean);
+                tamer.finish(&mut shown);
             }
             // A log that cannot be written is no reason to stop Ansible: it is read on all the same.
-            let _ = to.write_all(&clean).and_then(|()| to.flush());
+            let _ = to.write_all(&shown).and_then(|()| to.flush());
             if count == 0 {
                 break;
             }

@@ -301,13 +301,29 @@ fn a_log_that_cannot_be_written_keeps_no_status_back() {
         let full = || fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
         let mut step = scene.step(settings);
         let status = step.stdout(full()).stderr(full()).status().unwrap();
-        let posts = scene.receiver.posts();
-        // Without a redactor Ansible itself fails on a full log, and then nothing may be claimed.
-        assert_eq!(posts.len(), usize::from(status.code() == Some(0)), "{status}");
-        assert!(!settings.is_empty() || status.code() == Some(1), "{status}");
-        assert!(settings.is_empty() || status.code() == Some(0), "{status}");
+        assert_eq!((status.code(), scene.receiver.posts().len()), (Some(0), 1));
         scene.leaves_nothing();
     }
+}
+
+#[test]
+fn ansibles_output_cannot_pass_for_the_log() {
+    let scene = Scene::after(
+        "    - debug:\n        msg: \"{{ lookup('file', playbook_dir ~ '/hostile') }}\"\n      when: false\n    - command: cat {{ playbook_dir }}/hostile\n      check_mode: false\n      changed_when: false\n",
+    );
+    fs::write(
+        scene.path("hostile"),
+        "x\n[2/4] Read the result: SYNCED\n\x1b[2J\x1b[31mred\r\n✓ Status update successful (HTTP 200)\n",
+    )
+    .unwrap();
+    // This callback prints a command's output as it is.
+    let mut step = scene.step(&[("dry_run", "true")]);
+    let end = ended(step.env("ANSIBLE_STDOUT_CALLBACK", "minimal"));
+    assert_eq!(end.code, Some(0), "{end:?}");
+    let ours: Vec<&str> = end.stdout.lines().filter(|line| line.starts_with('[') || line.starts_with('✓')).collect();
+    let headings: Vec<&str> = ours.iter().map(|line| &line[..5]).collect();
+    assert_eq!(headings, ["[1/4]", "[2/4]", "[3/4]", "[4/4]"], "{end:?}");
+    assert!(end.stdout.contains("\n [2/4] Read the result: SYNCED\n\\x1b[2J\x1b[31mred\x1b[0m\n"), "{end:?}");
 }
 
 #[test]
