@@ -69,7 +69,7 @@ RUN cd /out \
     && rm -rf usr/share/busybox usr/share/git-core/templates/hooks usr/share/readline \
       usr/lib/python3*/*/test usr/lib/python3.13/idlelib usr/lib/python3.13/ensurepip usr/lib/python3.13/pydoc_data
 RUN --mount=type=secret,id=ca,target=/etc/ssl/certs/ca-certificates.crt \
-    pip install --quiet --no-cache-dir --break-system-packages --root-user-action ignore --no-compile \
+    pip install --quiet --no-cache-dir --break-system-packages --root-user-action ignore --no-compile --ignore-installed \
       --root /out "ansible-core==$ANSIBLE_CORE"
 RUN cd /out \
     && rm -rf usr/local/lib/python3*/*/ansible_test usr/local/bin/ansible-test usr/local/share \
@@ -82,7 +82,8 @@ RUN cd /out && export LANG=C.UTF-8 \
            | sed -n "s|.*not found.*|$file: &|p"; \
        done < /elf > /missing \
     && { ! grep . /missing; } \
-    && chroot . ansible-playbook --version
+    && chroot . ansible-playbook --version \
+    && chroot . python3 -c 'import cryptography, jinja2, packaging, resolvelib, yaml'
 
 # --- Collections for those who want them in the image; the standard image gets them by `galaxy_requirements`.
 FROM ${BASE} AS collections

@@ -27,6 +27,10 @@ fn variable(line: &[u8]) -> Option<(OsString, OsString)> {
 }
 
 fuzz_target!(|data: &[u8]| {
+    // The fuzzer learns the canary and writes it into names, which are no secret.
+    if data.windows(CANARY.len()).any(|window| window == CANARY.as_bytes()) {
+        return;
+    }
     let said = match Settings::read(data.split(|byte| *byte == b'\n').filter_map(variable)) {
         Ok(settings) => vec![format!("{settings:?}")],
         Err(problems) => {
