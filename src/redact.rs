@@ -3,6 +3,8 @@
 //! Woodpecker masks secrets too, but only as they are: a key in a traceback or a token in a Basic header passes. Nothing
 //! here waits for the end of a line, and a line that is whole is never held back.
 
+use std::sync::Arc;
+
 use base64::Engine as _;
 use base64::prelude::{BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE_NO_PAD};
 use serde_json::Value;
@@ -26,19 +28,24 @@ const BITS: u32 = 12;
 
 const NONE: u32 = u32::MAX;
 
-/// One stream, from which every secret is taken out. A clone starts a stream of its own.
+/// One stream, from which every secret is taken out. A clone costs next to nothing: what is looked for is shared.
 #[derive(Clone)]
 pub struct Redactor {
+    wanted: Arc<Wanted>,
+    /// What may yet turn out to be the beginning of a secret.
+    held: Vec<u8>,
+    /// How many bytes of `held` belong to a secret whose mask was written.
+    covered: usize,
+}
+
+/// What is looked for, in a form that is found quickly.
+struct Wanted {
     /// What is looked for: by the [`hash`] of its beginning, then the longest first. None holds a line feed.
     forms: Vec<Box<[u8]>>,
     /// Where in `forms` those of a hash begin; [`NONE`] where there are none.
     beginnings: Box<[u32; 1 << BITS]>,
     /// The length of the longest form.
     longest: usize,
-    /// What may yet turn out to be the beginning of a secret.
-    held: Vec<u8>,
-    /// How many bytes of `held` belong to a secret whose mask was written.
-    covered: usize,
 }
 
 impl std::fmt::Debug for Redactor {
@@ -101,24 +108,21 @@ impl Redactor {
             *first = place.min(*first);
         }
         let longest = forms.iter().map(|form| form.len()).max()?;
-        Some(Self { forms, beginnings, longest, held: Vec::new(), covered: 0 })
+        Some(Self::stream(&Arc::new(Wanted { forms, beginnings, longest })))
     }
 
-    /// The forms that begin with four bytes of this hash, the longest first.
-    fn beginning(&self, hashed: usize) -> impl Iterator<Item = &[u8]> {
-        let place = self.beginnings[hashed];
-        let those = self.forms.get(place as usize..).unwrap_or_default();
-        those.iter().map(|form| &**form).take_while(move |form| hash(form) == hashed)
+    fn stream(wanted: &Arc<Wanted>) -> Self {
+        Self { wanted: Arc::clone(wanted), held: Vec::new(), covered: 0 }
     }
 
     /// Takes the next bytes of the stream and appends what may be shown to `out`.
     pub fn pass(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
         if self.held.is_empty() {
-            self.shown(bytes, self.undecided(bytes), out);
+            self.shown(bytes, self.wanted.undecided(bytes), out);
         } else {
             let mut text = std::mem::take(&mut self.held);
             text.extend_from_slice(bytes);
-            self.shown(&text, self.undecided(&text), out);
+            self.shown(&text, self.wanted.undecided(&text), out);
         }
     }
 
@@ -131,7 +135,7 @@ impl Redactor {
     /// A whole text.
     pub fn text(&self, text: &str) -> String {
         let mut out = Vec::with_capacity(text.len());
-        let mut stream = Self { held: Vec::new(), covered: 0, ..self.clone() };
+        let mut stream = Self::stream(&self.wanted);
         stream.pass(text.as_bytes(), &mut out);
         stream.finish(&mut out);
         String::from_utf8_lossy(&out).into_owned()
@@ -143,10 +147,10 @@ impl Redactor {
         let (mut covered, mut plain) = (self.covered, self.covered.min(end));
         for (at, beginning) in text.windows(SHORTEST).take(end).enumerate() {
             let hashed = hash(beginning);
-            if self.beginnings[hashed] == NONE {
+            if self.wanted.beginnings[hashed] == NONE {
                 continue;
             }
-            let Some(form) = self.beginning(hashed).find(|form| text[at..].starts_with(form)) else { continue };
+            let Some(form) = self.wanted.beginning(hashed).find(|form| text[at..].starts_with(form)) else { continue };
             if at >= covered {
                 out.extend_from_slice(&text[plain..at]);
                 out.extend_from_slice(MASK);
@@ -157,6 +161,15 @@ impl Redactor {
         out.extend_from_slice(&text[plain..end]);
         self.covered = covered.saturating_sub(end);
         self.held = text[end..].to_vec();
+    }
+}
+
+impl Wanted {
+    /// The forms that begin with four bytes of this hash, the longest first.
+    fn beginning(&self, hashed: usize) -> impl Iterator<Item = &[u8]> {
+        let place = self.beginnings[hashed];
+        let those = self.forms.get(place as usize..).unwrap_or_default();
+        those.iter().map(|form| &**form).take_while(move |form| hash(form) == hashed)
     }
 
     /// Where the first bytes begin that are the beginning of a secret and not yet all of it.
