@@ -7,80 +7,35 @@ mod support;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
-use support::{Ended, copy, ended, root, static_status_server, succeeded, variable};
-use tempfile::TempDir;
+use support::container::{Network, engine, image};
+use support::{Ended, Example, copy, ended, root, succeeded};
 
-fn engine(arguments: &[&str]) -> Command {
-    let engine = variable("ENGINE").unwrap();
-    let mut words = engine.split(' ');
-    let mut command = Command::new(words.next().unwrap());
-    command.args(words).args(arguments);
-    command
-}
-
-fn image() -> String {
-    variable("IMAGE").unwrap()
-}
-
-/// A network with a status server named `status` in it, the example's repository, and an empty /etc.
+/// The example's repository and an empty /etc, and a network with a status server.
 struct Surroundings {
-    name: String,
-    folder: TempDir,
+    example: Example,
+    network: Network,
 }
 
 impl Surroundings {
     fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let name = folder.path().file_name().unwrap().to_string_lossy().trim_matches('.').to_lowercase();
-        let surroundings = Self { name: format!("gitops-{name}"), folder };
-        copy(&root().join("examples/rsyslog"), &surroundings.path("rsyslog"));
-        fs::create_dir(surroundings.path("etc")).unwrap();
+        let example = Example::new();
+        let folder = example.folder().path();
         // Another uid than ours has to read the repository.
-        for folder in [surroundings.folder.path().to_owned(), surroundings.path("etc")] {
+        for folder in [folder, &example.etc()] {
             fs::set_permissions(folder, fs::Permissions::from_mode(0o755)).unwrap();
         }
-        succeeded(&mut engine(&["network", "create", &surroundings.name]));
-        let server = format!("{}:/status-server:ro", static_status_server().display());
-        let (network, container) = (&surroundings.name, surroundings.server());
-        let image = image();
-        succeeded(&mut engine(&[
-            "run",
-            "--detach",
-            "--name",
-            &container,
-            "--network",
-            network,
-            "--network-alias",
-            "status",
-            "--volume",
-            &server,
-            "--entrypoint",
-            "/status-server",
-            &image,
-            "--listen",
-            "0.0.0.0:8080",
-            "--file",
-            "/tmp/status.json",
-        ]));
-        surroundings
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    fn server(&self) -> String {
-        format!("{}-server", self.name)
+        let name = folder.file_name().unwrap().to_string_lossy().trim_matches('.').to_lowercase();
+        Self { network: Network::new(&name), example }
     }
 
     /// `run` with the workspace and the server's /etc mounted, up to and without the image's name.
     fn run(&self, options: &[&str]) -> Command {
-        let mut run = engine(&["run", "--rm", "--network", &self.name, "--workdir", "/woodpecker/src"]);
-        run.arg("--volume").arg(format!("{}:/woodpecker/src:ro", self.path("rsyslog").display()));
-        run.arg("--volume").arg(format!("{}:/target/etc", self.path("etc").display()));
+        let mut run = engine(&["run", "--rm", "--network", &self.network.name, "--workdir", "/woodpecker/src"]);
+        run.arg("--volume").arg(format!("{}:/woodpecker/src:ro", self.example.repository().display()));
+        run.arg("--volume").arg(format!("{}:/target/etc", self.example.etc().display()));
         run.args(options);
         run
     }
@@ -107,18 +62,6 @@ impl Surroundings {
             step.arg("--env").arg(format!("{name}={value}"));
         }
         ended(step.arg(image()))
-    }
-
-    fn statuses(&self) -> String {
-        let server = self.server();
-        succeeded(&mut engine(&["exec", &server, "wget", "-qO-", "http://127.0.0.1:8080/status.json"])).stdout
-    }
-}
-
-impl Drop for Surroundings {
-    fn drop(&mut self) {
-        let _ = engine(&["rm", "--force", "--volumes", &self.server()]).output();
-        let _ = engine(&["network", "rm", &self.name]).output();
     }
 }
 
@@ -162,13 +105,13 @@ fn the_example_is_checked_as_root_as_anybody_and_read_only() {
     for way in ways {
         let end = surroundings.step(way);
         assert_eq!(end.code, Some(0), "{way:?}: {end:?}");
-        assert!(surroundings.statuses().contains(r#""sync_status":"SYNCED""#), "{way:?}: {end:?}");
+        assert!(surroundings.network.statuses().contains(r#""sync_status":"SYNCED""#), "{way:?}: {end:?}");
     }
-    fs::write(surroundings.path("etc/rsyslog.conf"), "# by hand\n").unwrap();
+    fs::write(surroundings.example.etc().join("rsyslog.conf"), "# by hand\n").unwrap();
     for way in ways {
         let end = surroundings.step(way);
         assert_eq!(end.code, Some(0), "{way:?}: {end:?}");
-        let statuses = surroundings.statuses();
+        let statuses = surroundings.network.statuses();
         assert!(statuses.contains(r#""sync_status":"OUT_OF_SYNC""#), "{way:?}: {statuses} {end:?}");
         assert!(statuses.contains(r#""files":[{"name":"rsyslog.conf"}]"#), "{way:?}: {statuses}");
     }
@@ -247,22 +190,22 @@ fn what_is_missing_is_named_as_outside() {
     assert_eq!(end.code, Some(1), "{end:?}");
     assert!(!end.stdout.contains("SYNCED"), "{end:?}");
 
-    fs::remove_file(surroundings.path("rsyslog/ansible/playbooks/drift-check.yml")).unwrap();
+    fs::remove_file(surroundings.example.repository().join("ansible/playbooks/drift-check.yml")).unwrap();
     let end = surroundings.step(&[]);
     assert_eq!(end.code, Some(1), "{end:?}");
     assert!(end.stderr.contains("drift-check.yml"), "{end:?}");
 
-    copy(&root().join("examples/rsyslog/ansible"), &surroundings.path("rsyslog"));
+    copy(&root().join("examples/rsyslog/ansible"), &surroundings.example.repository());
     surroundings.deploy();
-    fs::set_permissions(surroundings.path("rsyslog"), fs::Permissions::from_mode(0o700)).unwrap();
+    fs::set_permissions(surroundings.example.repository(), fs::Permissions::from_mode(0o700)).unwrap();
     let end = surroundings.step(&["--user", "12345", "--cap-drop", "ALL"]);
     assert_eq!(end.code, Some(1), "{end:?}");
     assert!(end.stderr.contains("drift-check.yml"), "{end:?}");
-    fs::set_permissions(surroundings.path("rsyslog"), fs::Permissions::from_mode(0o755)).unwrap();
+    fs::set_permissions(surroundings.example.repository(), fs::Permissions::from_mode(0o755)).unwrap();
 
-    succeeded(&mut engine(&["rm", "--force", "--volumes", &surroundings.server()]));
+    succeeded(&mut engine(&["rm", "--force", "--volumes", &surroundings.network.server()]));
     let end = surroundings.step(&["--env", "PLUGIN_RETRY_FOR=1s"]);
     assert_eq!(end.code, Some(1), "{end:?}");
     assert!(end.stderr.contains("the server's name does not resolve"), "{end:?}");
-    assert!(Path::new(&surroundings.path("etc/rsyslog.conf")).exists(), "the deploy was for nothing");
+    assert!(Path::new(&surroundings.example.etc().join("rsyslog.conf")).exists(), "the deploy was for nothing");
 }

@@ -5,20 +5,17 @@
 mod support;
 
 use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use support::{Ended, StatusServer, ansible_bin, copy, ended, root, variable};
-use tempfile::TempDir;
+use support::container::{Network, engine, image};
+use support::{Ended, Example, StatusServer, ansible_bin, ended, not_tested, root, succeeded, variable};
 
 /// The command, or `None` and a line that nobody overlooks.
 fn woodpecker() -> Option<Command> {
     let there = Command::new("woodpecker-cli").arg("--version").output().is_ok();
     if !there {
-        let line = "\n!!!! NOT TESTED: woodpecker-cli is not on PATH, so no pipeline was linted or run !!!!\n";
-        // Past the test runner, which shows what a passing test prints to nobody.
-        std::io::stderr().write_all(line.as_bytes()).unwrap();
+        not_tested("woodpecker-cli is not on PATH, so no pipeline was linted or run");
         return None;
     }
     let mut woodpecker = Command::new("woodpecker-cli");
@@ -71,16 +68,13 @@ fn every_pipeline_we_show_is_valid() {
 /// The example's repository, changed only where it names what a test has not: its server, its status server, and the
 /// step that installs a package.
 struct Pipeline {
-    folder: TempDir,
+    example: Example,
 }
 
 impl Pipeline {
     /// `etc` is the directory for the server's files as the steps see it.
     fn new(status_server: &str, etc: Option<&str>, shell: Option<&str>) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        copy(&root().join("examples/rsyslog"), &folder.path().join("rsyslog"));
-        fs::create_dir(folder.path().join("etc")).unwrap();
-        let pipeline = Self { folder };
+        let pipeline = Self { example: Example::new() };
         let seen = etc.map_or_else(|| pipeline.path("etc").display().to_string(), str::to_owned);
         fs::write(pipeline.path("rsyslog/ansible/inventory.ini"), "[rsyslog]\nrsyslog-lab ansible_connection=local\n")
             .unwrap();
@@ -119,7 +113,7 @@ impl Pipeline {
     }
 
     fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
+        self.example.folder().path().join(name)
     }
 
     fn exec(&self, mut woodpecker: Command, event: &str, options: &[&str]) -> Ended {
@@ -214,56 +208,25 @@ fn the_example_lives_on_the_docker_backend() {
     if woodpecker().is_none() {
         return;
     }
-    let engine = variable("ENGINE").unwrap();
-    let image = variable("IMAGE").unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let socket = engine.starts_with("podman").then(|| Socket::open(folder.path()));
-    let mut words = engine.split(' ').map(str::to_owned);
-    let program = words.next().unwrap();
-    let options: Vec<String> = words.collect();
-    let run = |arguments: &[&str]| {
-        let end = ended(Command::new(&program).args(&options).args(arguments));
-        assert_eq!(end.code, Some(0), "{arguments:?}: {end:?}");
-        end.stdout
-    };
+    let socket = variable("ENGINE").unwrap().starts_with("podman").then(|| Socket::open(folder.path()));
     // The name that the example's pipeline has for the image.
-    run(&["tag", &image, "plugin-gitops-status:latest"]);
-    let network = format!("gitops-woodpecker-{}", std::process::id());
-    let container = format!("{network}-server");
-    run(&["network", "create", &network]);
-    let server = support::static_status_server();
-    let volume = format!("{}:/status-server:ro", server.display());
-    run(&[
-        "run",
-        "--detach",
-        "--name",
-        &container,
-        "--network",
-        &network,
-        "--network-alias",
-        "status",
-        "--volume",
-        &volume,
-        "--entrypoint",
-        "/status-server",
-        &image,
-        "--listen",
-        "0.0.0.0:8080",
-        "--file",
-        "/tmp/status.json",
-    ]);
+    succeeded(&mut engine(&["tag", &image(), "plugin-gitops-status:latest"]));
+    let network = Network::new(&format!("woodpecker-{}", std::process::id()));
     let pipeline = Pipeline::new("http://status:8080", Some("/target/etc"), None);
     let etc = format!("{}:/target/etc", pipeline.path("etc").display());
     pipeline.goes_through_its_life(
-        || run(&["exec", &container, "wget", "-qO-", "http://127.0.0.1:8080/status.json"]),
+        || network.statuses(),
         |event| {
             let mut woodpecker = woodpecker().unwrap();
             if let Some(socket) = &socket {
                 woodpecker.env("WOODPECKER_BACKEND_DOCKER_HOST", format!("unix://{}", socket.path.display()));
             }
-            pipeline.exec(woodpecker, event, &["--backend-engine", "docker", "--network", &network, "--volumes", &etc])
+            pipeline.exec(
+                woodpecker,
+                event,
+                &["--backend-engine", "docker", "--network", &network.name, "--volumes", &etc],
+            )
         },
     );
-    run(&["rm", "--force", "--volumes", &container]);
-    run(&["network", "rm", &network]);
 }
