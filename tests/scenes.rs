@@ -162,7 +162,7 @@ fn record(name: &str, case_name: &str) {
     let events = fs::read_to_string(scratch.callback_dir().join("events")).unwrap();
     std::env::set_current_dir(root()).unwrap();
 
-    let clean = |text: &str| text.replace(&target_text, "/target").replace(&work.display().to_string(), "/work");
+    let clean = |text: &str| text.replace(&target_text, "/target").replace(&work.display().to_string(), "/repository");
     let resigned: String = events.lines().map(|text| line(NONCE, &clean(&text[9..]))).collect();
     let ending = match ended {
         Ending::Exited(code) => format!("exited {code}\n"),
