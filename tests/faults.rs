@@ -8,11 +8,11 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
-use support::{Ended, Receiver, WithSettings, ended, step};
+use support::{Ended, Receiver, WithSettings, ended, processes_naming, step};
 use tempfile::TempDir;
 
 /// A workspace with its own TMPDIR and HOME, a receiver, and one local host.
@@ -87,14 +87,7 @@ impl Scene {
 
     /// The processes of the run: those that have its TMPDIR in their environment.
     fn processes(&self) -> Vec<String> {
-        let mark = self.path("tmp").display().to_string();
-        let of = |process: &Path| fs::read(process.join("environ")).unwrap_or_default();
-        fs::read_dir("/proc")
-            .unwrap()
-            .flatten()
-            .filter(|entry| String::from_utf8_lossy(&of(&entry.path())).contains(&mark))
-            .map(|entry| entry.file_name().to_string_lossy().into_owned())
-            .collect()
+        processes_naming(&self.path("tmp").display().to_string())
     }
 
     /// Starts a step whose playbook waits for ever, and waits until it does.
@@ -123,7 +116,7 @@ impl Scene {
     }
 }
 
-/// The directories in memory that the processes with this mark know of.
+/// The directories of runs in memory, of this and of others.
 fn in_memory() -> Vec<PathBuf> {
     let list = fs::read_dir("/dev/shm").unwrap().flatten().map(|entry| entry.path());
     list.filter(|path| path.file_name().unwrap().to_string_lossy().starts_with("gs-")).collect()

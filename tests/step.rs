@@ -8,7 +8,9 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use support::{Ended, Example, Receiver, StatusServer, WithSettings, ended, root, step, surroundings};
+use support::{
+    Ended, Example, Receiver, StatusServer, WithSettings, ended, processes_naming, root, step, surroundings,
+};
 
 /// A payload or a list of them without the time in it, which is checked to be one.
 fn timeless(json: &str) -> String {
@@ -190,17 +192,6 @@ fn hanging(folder: &Path) -> Command {
     step.env("TMPDIR", folder.join("tmp"));
     fs::create_dir(folder.join("tmp")).unwrap();
     step
-}
-
-fn processes_naming(text: &str) -> Vec<String> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir("/proc").unwrap().flatten() {
-        let environment = fs::read(entry.path().join("environ")).unwrap_or_default();
-        if String::from_utf8_lossy(&environment).contains(text) {
-            found.push(entry.file_name().to_string_lossy().into_owned());
-        }
-    }
-    found
 }
 
 #[test]
