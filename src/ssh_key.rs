@@ -23,7 +23,8 @@ const TRUNCATED: &str = "is cut off or damaged; store the whole file, from its B
 /// The end of a sentence that begins with the setting's name.
 pub fn repaired(text: &str) -> Result<Secret, &'static str> {
     // Some secret stores keep one line and write the line ends out.
-    let text = if text.trim().contains('\n') { text.to_owned() } else { text.replace("\\n", "\n") };
+    let text = text.replace('\r', "\n");
+    let text = if text.trim().contains('\n') { text } else { text.replace("\\n", "\n") };
     let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
     let (Some(first), Some(last)) = (lines.first(), lines.last()) else { return Err(TRUNCATED) };
     if ["ssh-", "ecdsa-", "sk-"].iter().any(|prefix| first.starts_with(prefix)) || first.contains("PUBLIC KEY") {
@@ -43,14 +44,18 @@ pub fn repaired(text: &str) -> Result<Secret, &'static str> {
     {
         return Err(PASSPHRASE);
     }
-    let body: String = lines[1..lines.len() - 1].iter().filter(|line| !line.contains(':')).copied().collect();
-    let bytes = BASE64_STANDARD.decode(body).map_err(|_| TRUNCATED)?;
+    let body = &lines[1..lines.len() - 1];
+    let bytes = |body: &[&str]| BASE64_STANDARD.decode(body.concat()).map_err(|_| TRUNCATED);
     if first.contains("OPENSSH") {
+        let bytes = bytes(body)?;
         if unencrypted(&bytes).ok_or(TRUNCATED)? {
             return Ok(Secret::new(lines.join("\n") + "\n"));
         }
         return Err(PASSPHRASE);
     }
+    // PEM may have headers before the key.
+    let headers = body.iter().take_while(|line| line.contains(':')).count();
+    let bytes = bytes(&body[headers..])?;
     if outer_length(&bytes) != Some(bytes.len()) {
         return Err(TRUNCATED);
     }
@@ -133,6 +138,7 @@ mod tests {
             let (_folder, path, text) = made(arguments);
             for bent in [
                 text.replace('\n', "\r\n"),
+                text.replace('\n', "\r"),
                 text.trim_end().to_owned(),
                 text.replace('\n', "\\n"),
                 format!("\n  {text}\n"),
@@ -160,6 +166,9 @@ mod tests {
             let hole: Vec<&str> =
                 lines.iter().enumerate().filter(|(index, _)| *index != 2).map(|(_, line)| *line).collect();
             assert_eq!(repaired(&hole.join("\n")), Err(TRUNCATED));
+            let mut foreign = lines.clone();
+            foreign.insert(3, "Comment: none of the key's");
+            assert_eq!(repaired(&foreign.join("\n")), Err(TRUNCATED));
         }
         assert!(repaired("PuTTY-User-Key-File-3: x\ny").unwrap_err().contains("puttygen"));
         assert!(repaired("hello").unwrap_err().contains("no private key"));

@@ -6,7 +6,6 @@
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::sync::{Mutex, MutexGuard, OnceLock};
-use std::sync::mpsc::{Sender, channel};
 use std::time::Duration;
 
 use libfuzzer_sys::fuzz_target;
@@ -21,21 +20,24 @@ fn signals() -> MutexGuard<'static, Signals> {
     SIGNALS.get_or_init(|| Mutex::new(Signals::listen().unwrap())).lock().unwrap()
 }
 
-/// The server's address, and the way to say what it answers next.
-fn server() -> &'static (String, Sender<Vec<u8>>) {
-    static SERVER: OnceLock<(String, Sender<Vec<u8>>)> = OnceLock::new();
+/// What the server answers to whoever connects now.
+static ANSWER: Mutex<Vec<u8>> = Mutex::new(Vec::new());
+
+/// The server's address.
+fn server() -> &'static str {
+    static SERVER: OnceLock<String> = OnceLock::new();
     SERVER.get_or_init(|| {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap().to_string();
-        let (say, said) = channel::<Vec<u8>>();
         std::thread::spawn(move || {
-            for answer in said {
-                let (mut stream, _) = listener.accept().unwrap();
+            for stream in listener.incoming() {
+                let mut stream = stream.unwrap();
                 let _ = stream.read(&mut [0; 4096]);
+                let answer = ANSWER.lock().unwrap().clone();
                 let _ = stream.write_all(&answer);
             }
         });
-        (address, say)
+        address
     })
 }
 
@@ -43,7 +45,7 @@ fuzz_target!(|data: &[u8]| {
     if let Ok(text) = std::str::from_utf8(data) {
         let _ = retry_after_in(text, time::OffsetDateTime::UNIX_EPOCH);
     }
-    let (address, say) = server();
+    let address = server();
     let settings = [
         ("PLUGIN_PLAYBOOK", "p.yml"),
         ("PLUGIN_REPO_NAME", "r"),
@@ -56,7 +58,7 @@ fuzz_target!(|data: &[u8]| {
     // One attempt.
     receiver.retry_for = Duration::from_millis(1);
     let courier = Courier::new(&receiver, &proxy::variables(&[])).unwrap();
-    say.send(data.to_vec()).unwrap();
+    *ANSWER.lock().unwrap() = data.to_vec();
     let delivery = courier.deliver("{}", &mut signals(), |_, _, _| {}).unwrap();
     if let Delivery::Delivered(status) = delivery {
         // 1xx answers may stand before the one that counts.
