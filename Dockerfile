@@ -2,6 +2,7 @@
 #
 #   docker build .                    the image
 #   docker build --target full .      with the collections ansible.posix and community.general
+#   docker build --target status-server .      examples/status-server.rs, nothing else
 #
 # A release pins its bases by digest: --build-arg BASE=debian:trixie-slim@sha256:… (the tag alone moves with Debian's
 # security updates, which is what everybody else wants). A builder that keeps one architecture per tag passes BASE for
@@ -95,6 +96,21 @@ RUN --mount=type=secret,id=ca,target=/etc/ssl/certs/ca-certificates.crt \
     && python3 -c 'import sys, zipfile; z = zipfile.ZipFile(sys.argv[1]); keep = ("ansible_collections/ansible/posix/", "ansible_collections/community/general/"); [z.extract(name) for name in z.namelist() if name.startswith(keep) and "/tests/" not in name and "/docs/" not in name]' /wheels/*.whl \
     && python3 -m compileall -q --invalidation-mode unchecked-hash . \
     && mkdir -p usr/share/ansible/collections && mv ansible_collections usr/share/ansible/collections/
+
+# --- The example's status server: for a look, and for a cluster that has none yet.
+FROM binary AS status-server-binary
+ARG TARGETARCH=amd64
+COPY examples examples
+RUN --mount=type=secret,id=ca \
+    .ci/binary "$TARGETARCH" /status-server status-server && mkdir /data
+
+FROM scratch AS status-server
+COPY --from=status-server-binary /status-server /status-server
+COPY --from=status-server-binary --chown=65532:65532 /data /data
+USER 65532:65532
+EXPOSE 8080
+ENTRYPOINT ["/status-server"]
+CMD ["--listen", "0.0.0.0:8080", "--file", "/data/status.json"]
 
 FROM scratch AS standard
 ARG VERSION=0.1.0

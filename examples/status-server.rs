@@ -12,10 +12,12 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use serde::{Deserialize, Serialize};
+use signal_hook::consts::{SIGINT, SIGTERM};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use tiny_http::{Header, Method, Request, Response, Server};
@@ -227,6 +229,10 @@ fn token(file: &Path) -> Result<String> {
 }
 
 fn main() -> Result<()> {
+    // As process 1 of a container nothing ends it otherwise; what it keeps is on the disk already.
+    for signal in [SIGINT, SIGTERM] {
+        signal_hook::flag::register_conditional_shutdown(signal, 0, Arc::new(AtomicBool::new(true)))?;
+    }
     let options = options(std::env::args().skip(1))?;
     let token = options.token_file.as_deref().map(token).transpose()?;
     let store = Arc::new(Mutex::new(Store::open(options.file)?));

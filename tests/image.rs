@@ -11,7 +11,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use support::container::{Network, engine, image};
-use support::{Ended, Example, copy, ended, root, succeeded};
+use support::{Ended, Example, copy, ended, root, succeeded, variable};
 
 /// The example's repository and an empty /etc, and a network with a status server.
 struct Surroundings {
@@ -115,6 +115,25 @@ fn the_example_is_checked_as_root_as_anybody_and_read_only() {
         assert!(statuses.contains(r#""sync_status":"OUT_OF_SYNC""#), "{way:?}: {statuses} {end:?}");
         assert!(statuses.contains(r#""files":[{"name":"rsyslog.conf"}]"#), "{way:?}: {statuses}");
     }
+}
+
+#[test]
+#[ignore = "needs the image: run .ci/image"]
+fn docker_run_checks_a_repository_on_a_laptop() {
+    let surroundings = Surroundings::new();
+    surroundings.deploy();
+    let variables = surroundings.example.folder().path().join("variables.json");
+    fs::write(&variables, EXTRA_VARS).unwrap();
+    let etc = format!("--volume {}:/target/etc:ro", surroundings.example.etc().display());
+    let mut run = Command::new(root().join("examples/docker-run.sh"));
+    run.current_dir(surroundings.example.repository()).env("ENGINE", variable("ENGINE").unwrap()).env("IMAGE", image());
+    run.env("OPTIONS", format!("--network {} {etc}", surroundings.network.name));
+    run.args(["gitops-status-server-url=http://status:8080", "server_name=rsyslog-lab", "ansible_config=ansible.cfg"]);
+    run.args(["playbook=ansible/playbooks/drift-check.yml", "inventory=ansible/inventory.ini"]);
+    let end = ended(run.arg(format!("extra_vars=@{}", variables.display())));
+    assert_eq!(end.code, Some(0), "{end:?}");
+    let statuses = surroundings.network.statuses();
+    assert!(statuses.contains(r#""repo":"rsyslog""#) && statuses.contains(r#""sync_status":"SYNCED""#), "{statuses}");
 }
 
 #[test]

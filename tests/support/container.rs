@@ -1,9 +1,9 @@
-//! Containers of the image that `.ci/image` built: ENGINE is docker or podman with its options, IMAGE the image.
+//! Containers of the images that `.ci/image` built: ENGINE is docker or podman with its options, IMAGE the step's image,
+//! `STATUS_SERVER_IMAGE` the example's server.
 
-use std::path::PathBuf;
 use std::process::Command;
 
-use super::{root, succeeded, variable};
+use super::{succeeded, variable};
 
 /// A call of the container engine.
 pub fn engine(arguments: &[&str]) -> Command {
@@ -19,17 +19,6 @@ pub fn image() -> String {
     variable("IMAGE").unwrap()
 }
 
-/// The example's server as a file that runs in any container.
-fn static_status_server() -> PathBuf {
-    let version = succeeded(Command::new("rustc").arg("-vV")).stdout;
-    let target = version.lines().find_map(|line| line.strip_prefix("host: ")).unwrap().to_owned();
-    let mut build = Command::new(env!("CARGO"));
-    build.args(["build", "--quiet", "--locked", "--example", "status-server", "--target", &target]);
-    build.args(["--target-dir", "target/static"]).current_dir(root());
-    succeeded(build.env("RUSTFLAGS", "-C target-feature=+crt-static"));
-    root().join("target/static").join(target).join("debug/examples/status-server")
-}
-
 /// A network with a status server in it, which is `http://status:8080` there.
 pub struct Network {
     pub name: String,
@@ -40,9 +29,8 @@ impl Network {
         let network = Self { name: format!("gitops-{name}") };
         succeeded(&mut engine(&["network", "create", &network.name]));
         let mut run = engine(&["run", "--detach", "--network", &network.name, "--network-alias", "status"]);
-        run.args(["--name", &network.server(), "--entrypoint", "/status-server", "--volume"]);
-        run.arg(format!("{}:/status-server:ro", static_status_server().display())).arg(image());
-        succeeded(run.args(["--listen", "0.0.0.0:8080", "--file", "/tmp/status.json"]));
+        run.args(["--name", &network.server(), "--read-only", "--cap-drop", "ALL", "--volume", "/data"]);
+        succeeded(run.arg(variable("STATUS_SERVER_IMAGE").unwrap()));
         network
     }
 
@@ -53,8 +41,8 @@ impl Network {
 
     /// The text of its `/status.json`.
     pub fn statuses(&self) -> String {
-        let server = self.server();
-        succeeded(&mut engine(&["exec", &server, "wget", "-qO-", "http://127.0.0.1:8080/status.json"])).stdout
+        let mut ask = engine(&["run", "--rm", "--network", &self.name, "--entrypoint", "wget"]);
+        succeeded(ask.arg(image()).args(["-qO-", "http://status:8080/status.json"])).stdout
     }
 }
 
