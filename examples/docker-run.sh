@@ -8,7 +8,7 @@
 # command line. `repo_name` is the directory's name where it is not given. With ENGINE=podman it is podman that runs, and
 # IMAGE names another image; OPTIONS are more options for it, such as `--network host`.
 set -eu
-[ $# -gt 0 ] || { sed -n 's/^# \{0,1\}//p' "$0" | sed 1d >&2; exit 1; }
+[ $# -gt 0 ] || { sed -n '1d;/^#/!q;s/^# \{0,1\}//p' "$0" >&2; exit 1; }
 engine=${ENGINE:-docker} image=${IMAGE:-plugin-gitops-status}
 PLUGIN_REPO_NAME=$(basename "$PWD")
 export PLUGIN_REPO_NAME

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use serde_json::{Value, json};
-use support::{Example, StatusServer, ended, root, succeeded};
+use support::{Example, StatusServer, ended, picture, root, succeeded};
 
 /// A Python with what `tests/grafana/requirements.txt` names, made once.
 fn python() -> PathBuf {
@@ -90,4 +90,35 @@ fn grafana_and_kubernetes_understand_the_examples_and_get_their_answers() {
     assert_eq!(firing("Out of sync"), ["rsyslog-lab"]);
     assert_eq!(firing("Unknown"), ["dim"]);
     assert_eq!(firing("Stale"), ["gone", "odd"]);
+}
+
+#[test]
+fn the_picture_of_the_dashboard_is_what_grafana_is_told() {
+    let python = python();
+    let status = |repo: &str, server: &str, status: &str, files: &[&str], minutes: i64| {
+        let checked = time::OffsetDateTime::now_utc() - time::Duration::minutes(minutes);
+        let checked =
+            checked.format(time::macros::format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]Z"));
+        let files: Vec<Value> = files.iter().map(|name| json!({"name": name})).collect();
+        json!({"repo": repo, "server": server, "sync_status": status, "drift_count": files.len(), "files": files,
+               "last_check": checked.unwrap()})
+    };
+    let statuses = json!([
+        status("fleet", "db01", "SYNCED", &[], 2),
+        status("fleet", "web01", "SYNCED", &[], 1),
+        status("fleet", "web02", "OUT_OF_SYNC", &["nginx/nginx.conf", "service:nginx"], 1),
+        status("gateway", "gateway", "SYNCED", &[], 95),
+        status("rsyslog", "rsyslog-lab", "OUT_OF_SYNC", &["rsyslog.conf", "rsyslog.d/30-lab.conf"], 2),
+    ]);
+    let mut rows = asked(&python, &statuses.to_string());
+    for (row, age) in rows["Servers"].as_array_mut().unwrap().iter_mut().zip([
+        "2 minutes",
+        "a minute",
+        "a minute",
+        "2 hours",
+        "2 minutes",
+    ]) {
+        row["Last check"] = json!(format!("{age} ago"));
+    }
+    picture("dashboard", &python, &rows.to_string());
 }

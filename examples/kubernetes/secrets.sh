@@ -7,7 +7,7 @@
 # is logged in. The secrets are for the events push and cron alone: a pull request could print them with a playbook of its
 # own. The token is for this plugin alone; the key is not, because a step that deploys has commands of its own.
 set -eu
-[ $# -ge 3 ] || { sed -n 's/^# \{0,1\}//p' "$0" | sed 1d >&2; exit 1; }
+[ $# -ge 3 ] || { sed -n '1d;/^#/!q;s/^# \{0,1\}//p' "$0" >&2; exit 1; }
 repository=$1 key=$2
 shift 2
 
