@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, Result};
+use rustix::process::Pid;
 
 /// What a run leaves behind that nobody ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,21 +36,41 @@ done
 rm -rf -- "$@"
 "#;
 
-/// Starts to wait for our end. The process is ended like any other of the run when the run is over.
-///
-/// # Errors
-/// When there is no shell; Ansible needs one too.
-pub fn watch(traces: &Traces) -> Result<Child> {
-    Command::new("/bin/sh")
-        .args(["-c", SCRIPT, "gitops-status-janitor", &traces.mark])
-        .args(&traces.folders)
-        // Nothing of ours, neither secrets nor the mark that it looks for.
-        .env_clear()
-        .env("PATH", "/usr/local/bin:/usr/bin:/bin")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .process_group(0)
-        .spawn()
-        .context("cannot start `/bin/sh`, which cleans up if this step is killed; Ansible needs it too")
+/// The process that waits for our end, and that is ended when there is nothing left to clean up.
+#[derive(Debug)]
+pub struct Janitor(Child);
+
+impl Janitor {
+    /// Starts to wait; the directories need not be there yet.
+    ///
+    /// # Errors
+    /// When there is no shell; Ansible needs one too.
+    pub fn start(traces: &Traces) -> Result<Self> {
+        Command::new("/bin/sh")
+            .args(["-c", SCRIPT, "gitops-status-janitor", &traces.mark])
+            .args(&traces.folders)
+            // Nothing of ours, neither secrets nor the mark that it looks for.
+            .env_clear()
+            .env("PATH", "/usr/local/bin:/usr/bin:/bin")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .process_group(0)
+            .spawn()
+            .map(Self)
+            .context("cannot start `/bin/sh`, which cleans up if this step is killed; Ansible needs it too")
+    }
+
+    /// The process, which is not one of the run.
+    pub fn pid(&self) -> Pid {
+        Pid::from_child(&self.0)
+    }
+}
+
+impl Drop for Janitor {
+    fn drop(&mut self) {
+        // Before its standard input ends, which it would take for our end. It may be gone, and that is what is wanted.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }

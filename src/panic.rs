@@ -12,9 +12,9 @@ use crate::scratch::Scratch;
 /// From here on a panic ends every process of the run, removes `scratch` from the disk, says where it happened and
 /// exits 1.
 pub fn clean_up_after(scratch: &Scratch, log: Log) {
-    let folders = scratch.traces().folders;
+    let (folders, janitor) = (scratch.folders(), scratch.janitor());
     std::panic::set_hook(Box::new(move |panic| {
-        end_the_rest();
+        end_the_rest(janitor);
         for folder in &folders {
             // What cannot be removed cannot be helped here either.
             let _ = std::fs::remove_dir_all(folder);

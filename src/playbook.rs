@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
+use rustix::process::Pid;
+
 use crate::account::NAME_GIVER;
 use crate::ansible_cfg;
-use crate::janitor::Traces;
 use crate::quick;
 use crate::scratch::Scratch;
 use crate::settings::{Check, HARDENING, split_commas};
@@ -27,8 +28,8 @@ pub struct Invocation {
     pub arguments: Vec<OsString>,
     /// Its whole environment; nothing else is inherited.
     pub environment: BTreeMap<OsString, OsString>,
-    /// What it leaves behind where we are killed.
-    pub traces: Traces,
+    /// The process that is not ended with the run.
+    pub janitor: Pid,
 }
 
 /// Builds the call. `inherited` is the step's own environment, `colour` whether Ansible may colour its output.
@@ -39,7 +40,7 @@ pub fn invocation(
     colour: bool,
 ) -> Invocation {
     let environment = environment(check, scratch, inherited, colour);
-    Invocation { program: PROGRAM, arguments: arguments(check, scratch), environment, traces: scratch.traces() }
+    Invocation { program: PROGRAM, arguments: arguments(check, scratch), environment, janitor: scratch.janitor() }
 }
 
 /// The call that installs what `galaxy_requirements` lists and is not there yet, in the environment of `main`.
@@ -49,7 +50,7 @@ pub fn installation(check: &Check, main: &Invocation) -> Option<Invocation> {
     let mut environment = main.environment.clone();
     // It runs no playbook, and a callback that never sees one would leave half a record.
     environment.remove(OsStr::new("ANSIBLE_CALLBACK_PLUGINS"));
-    Some(Invocation { program: GALAXY, arguments, environment, traces: main.traces.clone() })
+    Some(Invocation { program: GALAXY, arguments, environment, janitor: main.janitor })
 }
 
 fn arguments(check: &Check, scratch: &Scratch) -> Vec<OsString> {
@@ -132,7 +133,7 @@ fn environment(
     let (config, home) = config_and_home(&environment);
     let config = ansible_cfg::text(config, home.as_deref());
     for (name, value) in
-        quick::choices(|name| variable(&environment, name).is_some(), config.as_deref(), quick::memory_left())
+        quick::choices(|name| variable(&environment, name).is_some(), config.as_deref(), quick::Room::left())
     {
         environment.insert(name.into(), value.into());
     }

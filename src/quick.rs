@@ -9,6 +9,9 @@ const FORKS: u64 = 25;
 /// Ansible's own default, and the least that is chosen here.
 const FEWEST_FORKS: u64 = 5;
 
+/// A fork keeps a core busy for a good part of its time: more of them than this get in each other's way.
+const FORKS_PER_CORE: u64 = 5;
+
 /// What a fork may need, in bytes; most of it is shared with the others until it is written to.
 const FORK: u64 = 100 << 20;
 
@@ -39,13 +42,9 @@ impl Choice {
 }
 
 /// The variables to set. `is_set` tells whether Ansible's environment has one already, `config` is the text of the
-/// `ansible.cfg` that Ansible will read, `memory` how many bytes this process and its children may still use.
-pub fn choices(
-    is_set: impl Fn(&str) -> bool,
-    config: Option<&str>,
-    memory: Option<u64>,
-) -> Vec<(&'static str, String)> {
-    let forks = memory.map_or(FEWEST_FORKS, |bytes| (bytes / FORK).clamp(FEWEST_FORKS, FORKS));
+/// `ansible.cfg` that Ansible will read, `room` what this process and its children may still use.
+pub fn choices(is_set: impl Fn(&str) -> bool, config: Option<&str>, room: Room) -> Vec<(&'static str, String)> {
+    let forks = room.forks();
     [(PIPELINING, "true".to_owned()), (MANY_FORKS, forks.to_string()), (NO_COWS, "true".to_owned())]
         .into_iter()
         .filter(|(choice, _)| choice.is_open(&is_set, config))
@@ -53,16 +52,34 @@ pub fn choices(
         .collect()
 }
 
-/// How many bytes are left to this process and its children: the least of what the kernel has and what the container may
-/// take. `None` where neither tells.
-pub fn memory_left() -> Option<u64> {
-    let read = |path: &str| std::fs::read_to_string(path).ok();
-    let number = |path: &str| read(path)?.trim().parse::<u64>().ok();
-    let of_kernel = read("/proc/meminfo").and_then(|text| available(&text));
-    let of_container = number("/sys/fs/cgroup/memory.max")
-        .and_then(|most| Some(most.saturating_sub(number("/sys/fs/cgroup/memory.current")?)))
-        .or_else(|| number("/sys/fs/cgroup/memory/memory.limit_in_bytes"));
-    [of_kernel, of_container].into_iter().flatten().min()
+/// What this process and its children may still use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Room {
+    /// Bytes of memory: the least of what the kernel has and what the container may take. `None` where neither tells.
+    pub memory: Option<u64>,
+    /// Processor cores, a container's quota considered.
+    pub cores: u64,
+}
+
+impl Room {
+    /// As the kernel tells it now.
+    pub fn left() -> Self {
+        let read = |path: &str| std::fs::read_to_string(path).ok();
+        let number = |path: &str| read(path)?.trim().parse::<u64>().ok();
+        let of_kernel = read("/proc/meminfo").and_then(|text| available(&text));
+        let of_container = number("/sys/fs/cgroup/memory.max")
+            .and_then(|most| Some(most.saturating_sub(number("/sys/fs/cgroup/memory.current")?)))
+            .or_else(|| number("/sys/fs/cgroup/memory/memory.limit_in_bytes"));
+        Self {
+            memory: [of_kernel, of_container].into_iter().flatten().min(),
+            cores: std::thread::available_parallelism().map_or(1, |cores| cores.get() as u64),
+        }
+    }
+
+    fn forks(self) -> u64 {
+        let fitting = self.memory.map_or(FEWEST_FORKS, |bytes| bytes / FORK);
+        fitting.min(self.cores.saturating_mul(FORKS_PER_CORE)).clamp(FEWEST_FORKS, FORKS)
+    }
 }
 
 /// `MemAvailable` of `/proc/meminfo`, in bytes.
@@ -75,23 +92,25 @@ fn available(meminfo: &str) -> Option<u64> {
 mod tests {
     use super::*;
 
-    fn chosen(set: &[&str], config: &str, memory: Option<u64>) -> Vec<String> {
-        let choices = choices(|name| set.contains(&name), Some(config), memory);
+    const MUCH: Room = Room { memory: Some(8 << 30), cores: 8 };
+
+    fn chosen(set: &[&str], config: &str) -> Vec<String> {
+        let choices = choices(|name| set.contains(&name), Some(config), MUCH);
         choices.into_iter().map(|(name, value)| format!("{name}={value}")).collect()
     }
 
     #[test]
     fn all_is_chosen_where_nobody_says_otherwise() {
         let all = ["ANSIBLE_SSH_PIPELINING=true", "ANSIBLE_FORKS=25", "ANSIBLE_NOCOWS=true"];
-        assert_eq!(chosen(&[], "[defaults]\ninventory = x\n", Some(8 << 30)), all);
-        assert_eq!(choices(|_| false, None, Some(8 << 30)).len(), 3);
+        assert_eq!(chosen(&[], "[defaults]\ninventory = x\n"), all);
+        assert_eq!(choices(|_| false, None, MUCH).len(), 3);
     }
 
     #[test]
     fn what_somebody_says_is_left_alone() {
         let without = |set: &[&str], config: &str, name: &str| {
-            assert!(!chosen(set, config, None).iter().any(|choice| choice.starts_with(name)), "{set:?} {config}");
-            assert_eq!(chosen(set, config, None).len(), 2);
+            assert!(!chosen(set, config).iter().any(|choice| choice.starts_with(name)), "{set:?} {config}");
+            assert_eq!(chosen(set, config).len(), 2);
         };
         without(&["ANSIBLE_PIPELINING"], "", "ANSIBLE_SSH_PIPELINING");
         without(&[], "[ssh_connection]\npipelining = False\n", "ANSIBLE_SSH_PIPELINING");
@@ -100,11 +119,19 @@ mod tests {
     }
 
     #[test]
-    fn forks_fit_the_memory() {
-        for (memory, forks) in [(None, 5), (Some(0), 5), (Some(1 << 30), 10), (Some(64 << 30), 25)] {
-            assert!(chosen(&[], "", memory).contains(&format!("ANSIBLE_FORKS={forks}")), "{memory:?}");
+    fn forks_fit_the_memory_and_the_cores() {
+        for (memory, cores, forks) in [
+            (None, 8, 5),
+            (Some(0), 8, 5),
+            (Some(1 << 30), 8, 10),
+            (Some(64 << 30), 8, 25),
+            (Some(64 << 30), 2, 10),
+            (Some(64 << 30), 1, 5),
+        ] {
+            assert_eq!(Room { memory, cores }.forks(), forks, "{memory:?} {cores}");
         }
         assert_eq!(available("MemTotal:  9 kB\nMemAvailable:    2048 kB\n"), Some(2 << 20));
-        assert!(memory_left().is_some_and(|bytes| bytes > 0));
+        let left = Room::left();
+        assert!(left.memory.is_some_and(|bytes| bytes > 0) && left.cores > 0, "{left:?}");
     }
 }

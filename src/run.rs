@@ -18,7 +18,6 @@ use anyhow::{Context, Result};
 use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, kill_process, kill_process_group, wait};
 use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM};
 
-use crate::janitor;
 use crate::playbook::Invocation;
 use crate::redact::Redactor;
 use crate::tame::Tamer;
@@ -117,12 +116,10 @@ pub fn run(
         .stderr(Stdio::piped())
         // Its own group: a signal from a terminal reaches us alone, and we pass it on.
         .process_group(0);
-    // It is ended with the rest of the run, before our end of its pipe is closed here.
-    let _janitor = janitor::watch(&invocation.traces)?;
     let mut child = match command.spawn() {
         Ok(child) => child,
         Err(error) => {
-            end_the_rest();
+            end_the_rest(invocation.janitor);
             return Ok(Ending::NotStarted(not_started(invocation.program, &error)));
         }
     };
@@ -144,7 +141,7 @@ pub fn run(
         }
         signals.sleep(left);
     };
-    end_the_rest();
+    end_the_rest(invocation.janitor);
     // Nobody is left who could write, unless somebody of another user could not be ended.
     while shown.recv_timeout(GRACE).is_ok() {}
     // A signal may have reached the whole group at once, and Ansible may have been the quicker of us to end.
@@ -244,13 +241,14 @@ fn terminate(main: Pid, signals: &mut Signals) {
     }
 }
 
-/// Ends every process that descends from us. Ansible's workers and ssh masters have sessions of their own, so no
-/// process group holds them all.
-pub(crate) fn end_the_rest() {
+/// Ends every process that descends from us, but the janitor. Ansible's workers and ssh masters have sessions of their
+/// own, so no process group holds them all.
+pub(crate) fn end_the_rest(janitor: Pid) {
     let deadline = Instant::now() + GRACE;
     loop {
         while let Ok(Some(_)) = wait(WaitOptions::NOHANG) {}
-        let rest = descendants();
+        let mut rest = descendants();
+        rest.retain(|pid| *pid != janitor);
         if rest.is_empty() || Instant::now() > deadline {
             return;
         }

@@ -13,9 +13,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow};
 use rustix::fs::{MemfdFlags, Mode};
+use rustix::process::Pid;
 
 use crate::account::{self, Lacks};
-use crate::janitor::Traces;
+use crate::janitor::{Janitor, Traces};
 use crate::settings::{Check, Secret};
 
 const CALLBACK: &str = include_str!("drift_events.py");
@@ -40,6 +41,8 @@ pub struct Scratch {
     known_hosts: Option<PathBuf>,
     private_key: Option<Hidden>,
     vault_password: Option<Hidden>,
+    /// Last, so that everything it would remove is gone before it goes.
+    janitor: Janitor,
 }
 
 /// A secret as a file that others can open while we live, and that is gone with us, killed or not.
@@ -58,14 +61,21 @@ impl Scratch {
     /// A directory or file that cannot be made, by its path.
     pub fn new(temporary: &Path, check: &Check, lacks: Lacks) -> Result<Self> {
         let nonce = format!("drift_events_{}", random()?);
-        let folder = private_folder(temporary, &nonce).with_context(|| {
+        let cannot_make = || {
             format!(
                 "cannot make a private directory in `{}`; set TMPDIR to a directory that can be written",
                 temporary.display()
             )
-        })?;
+        };
+        let folder = fs::canonicalize(temporary).with_context(cannot_make)?.join(&nonce);
+        // Short, because a socket's path below it may have some hundred bytes and no more.
+        let private = Path::new("/dev/shm").join(format!("gs-{}", &nonce[nonce.len() - 10..]));
+        // Before there is anything that could be left behind.
+        let janitor = Janitor::start(&Traces { mark: nonce.clone(), folders: [private.clone(), folder.clone()] })?;
+        make_private(&folder).with_context(cannot_make)?;
+        let private = if make_private(&private).is_ok() { private } else { folder.clone() };
         let mut scratch = Self {
-            private: folder.clone(),
+            private,
             folder,
             nonce,
             events: None,
@@ -75,14 +85,10 @@ impl Scratch {
             known_hosts: None,
             private_key: None,
             vault_password: None,
+            janitor,
         };
-        // Short, because a socket's path below it may have some hundred bytes and no more.
-        let name = format!("gs-{}", &scratch.nonce[scratch.nonce.len() - 10..]);
-        if let Ok(private) = private_folder(Path::new("/dev/shm"), &name) {
-            scratch.private = private;
-        }
         for folder in [scratch.local_temp(), scratch.control_path_dir()] {
-            DirBuilder::new().mode(0o700).create(&folder).with_context(|| cannot_write(&folder))?;
+            make_private(&folder).with_context(|| cannot_write(&folder))?;
         }
         write_private(&scratch.callback_dir().join(format!("{}.py", scratch.nonce)), CALLBACK)?;
         let events = scratch.callback_dir().join("events");
@@ -90,7 +96,7 @@ impl Scratch {
         scratch.events = Some(File::open(&events).with_context(|| format!("cannot open `{}`", events.display()))?);
         if lacks.home || lacks.name {
             let home = scratch.folder.join("home");
-            DirBuilder::new().mode(0o700).create(&home).with_context(|| cannot_write(&home))?;
+            make_private(&home).with_context(|| cannot_write(&home))?;
             if lacks.name {
                 let (passwd, group) = account::with_us(&home);
                 write_private(&scratch.folder.join("passwd"), &passwd)?;
@@ -113,10 +119,14 @@ impl Scratch {
         Ok(scratch)
     }
 
-    /// By what the run's processes are known, and which directories have to go with it. The mark is part of a path in
-    /// Ansible's environment.
-    pub fn traces(&self) -> Traces {
-        Traces { mark: self.nonce.clone(), folders: [self.private.clone(), self.folder.clone()] }
+    /// The directories that have to go with the run.
+    pub fn folders(&self) -> [PathBuf; 2] {
+        [self.private.clone(), self.folder.clone()]
+    }
+
+    /// The one process of ours that is none of the run's.
+    pub fn janitor(&self) -> Pid {
+        self.janitor.pid()
     }
 
     /// The directory Ansible finds the callback plugin in.
@@ -187,17 +197,16 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        for folder in &self.traces().folders {
+        for folder in &self.folders() {
             // Nothing can be said from here, and a directory that is gone already is what is wanted.
             let _ = fs::remove_dir_all(folder);
         }
     }
 }
 
-fn private_folder(parent: &Path, name: &str) -> std::io::Result<PathBuf> {
-    let folder = fs::canonicalize(parent)?.join(name);
-    DirBuilder::new().mode(0o700).create(&folder)?;
-    Ok(folder)
+/// A directory that nobody else can enter.
+fn make_private(folder: &Path) -> std::io::Result<()> {
+    DirBuilder::new().mode(0o700).create(folder)
 }
 
 /// In memory where the kernel has files there, else in the private directory.
