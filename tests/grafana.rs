@@ -5,14 +5,21 @@
 mod support;
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 
 use serde_json::{Value, json};
 use support::{Example, StatusServer, ended, picture, root, succeeded};
 
 /// A Python with what `tests/grafana/requirements.txt` names, made once.
-fn python() -> PathBuf {
+fn python() -> &'static Path {
+    // Tests run side by side, and one of them is enough to install it.
+    static PYTHON: OnceLock<PathBuf> = OnceLock::new();
+    PYTHON.get_or_init(installed)
+}
+
+fn installed() -> PathBuf {
     let wanted = fs::read(root().join("tests/grafana/requirements.txt")).unwrap();
     let folder = root().join("target/grafana");
     let installed = folder.join("requirements.txt");
@@ -27,7 +34,7 @@ fn python() -> PathBuf {
 }
 
 /// The rows of each panel and variable and the firing ones of each alert rule, by its title.
-fn asked(python: &PathBuf, statuses: &str) -> Value {
+fn asked(python: &Path, statuses: &str) -> Value {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("status.json");
     fs::write(&file, statuses).unwrap();
@@ -39,18 +46,18 @@ fn asked(python: &PathBuf, statuses: &str) -> Value {
 #[test]
 fn grafana_and_kubernetes_understand_the_examples_and_get_their_answers() {
     let python = python();
-    let end = ended(Command::new(&python).arg(root().join("tests/grafana/check.py")).arg("models"));
+    let end = ended(Command::new(python).arg(root().join("tests/grafana/check.py")).arg("models"));
     assert_eq!((end.code, end.stderr.as_str()), (Some(0), ""), "{end:?}");
 
     let folder = tempfile::tempdir().unwrap();
     let server = StatusServer::start(&["--file", &folder.path().join("status.json").display().to_string()]);
-    let rows = asked(&python, &server.statuses());
+    let rows = asked(python, &server.statuses());
     assert_eq!(rows["Servers"], json!([]));
     assert_eq!(rows["In sync"], json!([{"In sync": 0}]));
 
     let example = Example::deployed();
     succeeded(&mut example.step(&server.url));
-    let rows = asked(&python, &server.statuses());
+    let rows = asked(python, &server.statuses());
     assert_eq!(rows["In sync"], json!([{"In sync": 1}]));
     assert_eq!(rows["Drifted files"], json!([]));
     assert_eq!(rows["Stale servers"], json!([]));
@@ -66,7 +73,7 @@ fn grafana_and_kubernetes_understand_the_examples_and_get_their_answers() {
     statuses.push(other("dim", "UNKNOWN", &now));
     // No server of ours writes this; one that does must not blind the dashboard to the others.
     statuses.push(other("odd", "SYNCED", "yesterday"));
-    let rows = asked(&python, &Value::from(statuses).to_string());
+    let rows = asked(python, &Value::from(statuses).to_string());
 
     for (panel, count) in [("In sync", 0), ("Out of sync", 1), ("Unknown", 1), ("Stale", 2)] {
         assert_eq!(rows[panel], json!([{panel: count}]), "{panel}");
@@ -110,7 +117,7 @@ fn the_picture_of_the_dashboard_is_what_grafana_is_told() {
         status("gateway", "gateway", "SYNCED", &[], 95),
         status("rsyslog", "rsyslog-lab", "OUT_OF_SYNC", &["rsyslog.conf", "rsyslog.d/30-lab.conf"], 2),
     ]);
-    let mut rows = asked(&python, &statuses.to_string());
+    let mut rows = asked(python, &statuses.to_string());
     for (row, age) in rows["Servers"].as_array_mut().unwrap().iter_mut().zip([
         "2 minutes",
         "a minute",
@@ -120,5 +127,5 @@ fn the_picture_of_the_dashboard_is_what_grafana_is_told() {
     ]) {
         row["Last check"] = json!(format!("{age} ago"));
     }
-    picture("dashboard", &python, &rows.to_string());
+    picture("dashboard", python, &rows.to_string());
 }
