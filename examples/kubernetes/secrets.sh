@@ -1,5 +1,5 @@
 #!/bin/sh
-# The secrets and the cron job that a repository needs, made once:
+# The secrets and the cron job that a repository needs, and once the status server's token:
 #
 #   secrets.sh OWNER/REPOSITORY KEY_FILE HOST...
 #
@@ -27,8 +27,14 @@ read -r answer
 
 directory=$(mktemp -d)
 trap 'rm -rf "$directory"' EXIT
-(umask 077 && openssl rand -hex 32 | tr -d '\n' > "$directory/token")
-kubectl --namespace observability-stack create secret generic gitops-status-server --from-file="$directory/token"
+umask 077
+# One token for all repositories; the first one makes it.
+kubectl="kubectl --namespace observability-stack"
+if ! $kubectl get secret gitops-status-server > /dev/null 2>&1; then
+    openssl rand -hex 32 | tr -d '\n' > "$directory/token"
+    $kubectl create secret generic gitops-status-server --from-file="$directory/token"
+fi
+$kubectl get secret gitops-status-server --output 'jsonpath={.data.token}' | base64 -d > "$directory/token"
 
 secret deploy_key "@$key"
 secret known_hosts "$known_hosts"
