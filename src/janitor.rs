@@ -17,11 +17,12 @@ pub struct Traces {
     pub folders: [PathBuf; 2],
 }
 
-/// Its standard input ends when the last process that can write to it does, and that is us alone. A process may start
-/// another one while it is looked for, hence the turns.
+/// Its standard input ends when the last process that can write to it does, and that is us alone. It waits without a
+/// child, which would be ended with the run's processes and pass for our end. A process may start another one while it
+/// is looked for, hence the turns.
 const SCRIPT: &str = r#"
 trap '' HUP INT TERM
-cat > /dev/null
+while read -r _; do :; done
 mark=$1
 shift
 turn=0
