@@ -11,34 +11,45 @@ use std::path::{Path, PathBuf};
 /// Where Ansible looks for callback plugins when nobody says otherwise.
 const DEFAULT_CALLBACK_PLUGINS: &str = "~/.ansible/plugins/callback:/usr/share/ansible/plugins/callback";
 
-/// The directories Ansible would search for callback plugins, as a colon-separated list of absolute paths.
-///
-/// `config` is the value of `ANSIBLE_CONFIG`, if there is one. A file that cannot be read is left to Ansible to
-/// complain about.
-pub fn callback_plugins(config: Option<&Path>, home: Option<&Path>) -> String {
-    let configured = found(config, home).and_then(|file| {
-        let text = fs::read_to_string(&file).ok()?;
-        let value = value_of(&text, "defaults", "callback_plugins")?;
-        let folder = fs::canonicalize(file.parent()?).ok()?;
-        Some((value, folder))
-    });
-    let (list, folder) = configured.unwrap_or_else(|| (DEFAULT_CALLBACK_PLUGINS.to_owned(), PathBuf::from("/")));
-    let absolute = |part: &str| match (part.strip_prefix("~/"), home) {
-        (Some(rest), Some(home)) => home.join(rest),
-        _ => folder.join(part),
-    };
-    let parts: Vec<_> = list.split(':').map(str::trim).filter(|part| !part.is_empty()).collect();
-    parts.iter().map(|part| absolute(part).display().to_string()).collect::<Vec<_>>().join(":")
+/// The `ansible.cfg` that Ansible will read; an empty one where there is none. A file that cannot be read is left to
+/// Ansible to complain about.
+#[derive(Debug, Default)]
+pub struct AnsibleCfg {
+    /// The directory it lies in, which its relative paths are relative to.
+    folder: PathBuf,
+    text: String,
 }
 
-/// The text of the `ansible.cfg` that Ansible will read, if there is one.
-pub fn text(config: Option<&Path>, home: Option<&Path>) -> Option<String> {
-    fs::read_to_string(found(config, home)?).ok()
-}
+impl AnsibleCfg {
+    /// Finds and reads it. `config` is the value of `ANSIBLE_CONFIG`, if there is one.
+    pub fn find(config: Option<&Path>, home: Option<&Path>) -> Self {
+        found(config, home).and_then(|file| Self::read(&file)).unwrap_or_default()
+    }
 
-/// What the user's `ansible.cfg` adds to each ssh command line.
-pub fn ssh_extra_args(config: Option<&Path>, home: Option<&Path>) -> Option<String> {
-    value_of(&text(config, home)?, "ssh_connection", "ssh_extra_args")
+    fn read(file: &Path) -> Option<Self> {
+        Some(Self { text: fs::read_to_string(file).ok()?, folder: fs::canonicalize(file.parent()?).ok()? })
+    }
+
+    #[cfg(test)]
+    pub(crate) fn of(text: &str) -> Self {
+        Self { text: text.to_owned(), ..Self::default() }
+    }
+
+    /// What it says of one key, on one line; `None` where it does not name the key.
+    pub fn value(&self, section: &str, key: &str) -> Option<String> {
+        value_of(&self.text, section, key)
+    }
+
+    /// The directories Ansible would search for callback plugins, as a colon-separated list of absolute paths.
+    pub fn callback_plugins(&self, home: Option<&Path>) -> String {
+        let list = self.value("defaults", "callback_plugins").unwrap_or_else(|| DEFAULT_CALLBACK_PLUGINS.to_owned());
+        let absolute = |part: &str| match (part.strip_prefix("~/"), home) {
+            (Some(rest), Some(home)) => home.join(rest),
+            _ => self.folder.join(part),
+        };
+        let parts: Vec<_> = list.split(':').map(str::trim).filter(|part| !part.is_empty()).collect();
+        parts.iter().map(|part| absolute(part).display().to_string()).collect::<Vec<_>>().join(":")
+    }
 }
 
 /// Whether Ansible passes over an `ansible.cfg` in the working directory because anybody could have put it there.
@@ -61,20 +72,45 @@ fn world_writable(folder: &Path) -> bool {
     fs::metadata(folder).is_ok_and(|meta| meta.permissions().mode() & 0o002 != 0)
 }
 
-/// The value of one key of an INI file, without a comment after `;`.
-pub(crate) fn value_of(text: &str, section: &str, key: &str) -> Option<String> {
-    let mut current = "";
-    let mut value = None;
-    for line in text.lines().map(str::trim) {
-        if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.split(']').next()) {
-            current = name;
-        } else if let Some((name, rest)) = line.split_once(['=', ':']) {
-            if current == section && name.trim() == key {
-                value = Some(rest.split(" ;").next().unwrap_or(rest).trim().to_owned());
+/// The value of one key of an INI file as Python's `configparser` reads it for Ansible: names of keys in any case, values
+/// that go on in lines that are indented further than their key, comments after a blank and `;`.
+fn value_of(text: &str, section: &str, key: &str) -> Option<String> {
+    let (mut current, mut value) = ("", None::<String>);
+    // How far the key was indented whose value may go on, and whether it is the one that is looked for.
+    let mut open = None;
+    for line in text.lines() {
+        let content = without_comment(line);
+        let indent = line.len() - line.trim_start().len();
+        match open {
+            _ if content.is_empty() => {}
+            Some((above, wanted)) if indent > above => {
+                if let (true, Some(value)) = (wanted, &mut value) {
+                    format!("{value} {content}").trim().clone_into(value);
+                }
+            }
+            _ if content.starts_with('[') => {
+                current = content[1..].split(']').next().unwrap_or_default();
+                open = None;
+            }
+            _ => {
+                let (name, rest) = content.split_once(['=', ':']).unwrap_or((content, ""));
+                let wanted = current == section && name.trim().eq_ignore_ascii_case(key);
+                if wanted {
+                    value = Some(rest.trim().to_owned());
+                }
+                open = Some((indent, wanted));
             }
         }
     }
     value
+}
+
+fn without_comment(line: &str) -> &str {
+    if line.trim_start().starts_with(['#', ';']) {
+        return "";
+    }
+    let comment = line.match_indices(';').map(|(at, _)| at).find(|at| line[..*at].ends_with(char::is_whitespace));
+    line[..comment.unwrap_or(line.len())].trim()
 }
 
 #[cfg(test)]
@@ -90,12 +126,23 @@ mod tests {
     }
 
     #[test]
+    fn values_are_read_as_ansible_reads_them() {
+        let text = "[ssh_connection]\nSSH_Args = -C\n  # not this\n    -o ControlPersist=60s ; nor this\n\n  -v\n\
+                    control_path : a;b\npipelining =\n [defaults] \nforks=\n";
+        assert_eq!(value_of(text, "ssh_connection", "ssh_args").as_deref(), Some("-C -o ControlPersist=60s -v"));
+        assert_eq!(value_of(text, "ssh_connection", "control_path").as_deref(), Some("a;b"));
+        assert_eq!(value_of(text, "ssh_connection", "pipelining").as_deref(), Some("[defaults]"));
+        assert_eq!(value_of("[defaults]\nforks=\n", "defaults", "forks").as_deref(), Some(""));
+    }
+
+    #[test]
     fn relative_directories_are_relative_to_the_file_that_names_them() {
         let folder = tempfile::tempdir().unwrap();
         let folder = folder.path();
         fs::write(folder.join("ansible.cfg"), "[defaults]\ncallback_plugins = ./mine:/abs:~/h\n").unwrap();
         let real = fs::canonicalize(folder).unwrap();
-        let list = callback_plugins(Some(&folder.join("ansible.cfg")), Some(Path::new("/home/me")));
+        let list =
+            AnsibleCfg::find(Some(&folder.join("ansible.cfg")), None).callback_plugins(Some(Path::new("/home/me")));
         assert_eq!(list, format!("{}/./mine:/abs:/home/me/h", real.display()));
     }
 }

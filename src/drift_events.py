@@ -21,6 +21,7 @@ DOCUMENTATION = """
 
 import json
 import os
+import re
 import zlib
 
 from ansible import context
@@ -28,6 +29,7 @@ from ansible.constants import LOCALHOST
 from ansible.playbook.handler import Handler
 from ansible.plugins.callback import CallbackBase
 from ansible.release import __version__
+from ansible.template import Templar
 
 NAME_LIMIT = 4096
 REASON_LIMIT = 600
@@ -39,6 +41,10 @@ DIFFERS_UNSEEN = ("dst_binary", "dst_larger", "src_binary", "src_larger")
 # Up to 2.18 the task of a result is the untemplated one, and its fields come beside it.
 TASKS_ARE_TEMPLATED = tuple(int(part) for part in __version__.split(".")[:2]) >= (2, 19)
 COMMANDS = ("command", "shell", "raw", "script", "expect")
+# Where inventory and plays tell ssh things, in the order of its command line; the environment overrules none of them.
+SSH_ARGS = ("ansible_ssh_args", "ansible_ssh_common_args", "ansible_ssh_extra_args")
+CONTROL_PATHS = ("ansible_control_path", "ansible_control_path_dir")
+CONTROL_PATH = re.compile(r"""controlpath[\s=]+["']?([^\s"']+)""", re.IGNORECASE)
 
 
 def text(value, limit=NAME_LIMIT):
@@ -80,6 +86,8 @@ class CallbackModule(CallbackBase):
         self.sequence = 0
         self.tasks = {}
         self.plays = set()
+        self.play = None
+        self.reached = set()  # hosts of this play, and those it delegates to
         self.file = os.open(os.path.join(here, "events"), os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
         self.emit("open", {"ansible": text(__version__)})
 
@@ -125,6 +133,32 @@ class CallbackModule(CallbackBase):
             self.plays.add(play._uuid)
             fields["named"] = [text(host.name) for host in inventory.get_hosts(play.hosts, ignore_restrictions=True)]
         self.emit("play", fields)
+        self.play, self.reached = play, set()
+        for host in batch:
+            self.reach(host)
+
+    def reach(self, host):
+        """Tells of variables by which ssh shares a connection, or does not hear what this run tells it."""
+        self.reached.add(host.name)
+        try:
+            values = self.play.get_variable_manager().get_vars(play=self.play, host=host)
+        except Exception:  # the play asks the same before its first task, and ends
+            return
+        read = lambda name: templated_text(values.get(name), values, self.play._loader)
+        kind = read("ansible_connection") or str(self.play.connection)
+        if "{{" not in kind and kind.rpartition(".")[2] not in ("ssh", "smart"):
+            return
+        fields = {}
+        if read("ansible_ssh_args"):
+            fields["args"] = True
+        # Of an option that is given twice ssh takes the first, and what the environment says of it comes first.
+        if fields or "controlpath" not in os.environ.get("ANSIBLE_SSH_ARGS", "").lower():
+            named = [(name, found.group(1)) for name in SSH_ARGS for found in [CONTROL_PATH.search(read(name))] if found]
+            named = named or [(name, read(name)) for name in CONTROL_PATHS if read(name)]
+            if named and named[0][1].lower() != "none":
+                fields["control_path"] = named[0][0]
+        if fields:
+            self.emit("reach", {"host": text(host.name), **fields})
 
     @reported
     def v2_playbook_on_no_hosts_matched(self):
@@ -241,6 +275,9 @@ class CallbackModule(CallbackBase):
                 fields["on"] = on
                 if on in LOCALHOST:
                     fields["on_localhost"] = True
+                host = self.play.get_variable_manager()._inventory.get_host(on) if on not in self.reached else None
+                if host:
+                    self.reach(host)
         if not templated("check_mode"):
             fields["real"] = True
         if status == "ok":
@@ -317,6 +354,18 @@ class CallbackModule(CallbackBase):
             text(host): {key: int(count) for key, count in stats.summarize(host).items()}
             for host in stats.processed
         }})
+
+
+def templated_text(value, values, loader):
+    """A variable's text; of a template that cannot be read yet, the template."""
+    if value is None:
+        return ""
+    if "{{" in str(value) or "{%" in str(value):
+        try:
+            value = Templar(loader=loader, variables=values).template(value)
+        except Exception:
+            pass
+    return str(value)
 
 
 def described_diff(diff):

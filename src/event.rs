@@ -21,6 +21,8 @@ pub enum Event<'a> {
     NoHosts(Empty),
     /// A play ended early because no host was left.
     NoHostsLeft(Empty),
+    /// How a host is reached, where its variables say something that this run cannot overrule.
+    Reach(Reach),
     /// What a task is; comes before anything names its number.
     Task(Task),
     /// A task begins.
@@ -85,6 +87,19 @@ pub struct Play {
     /// Whether the play ends for all hosts when some have failed (`max_fail_percentage`).
     #[serde(default)]
     pub max_fail: bool,
+}
+
+/// See [`Event::Reach`]. It replaces what was said of the host before.
+#[derive(Debug, Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub struct Reach {
+    /// The inventory name of the host.
+    pub host: String,
+    /// `ansible_ssh_args` is set, which replaces what this run tells ssh.
+    #[serde(default)]
+    pub args: bool,
+    /// The variable that names a control socket, which may be that of another run's connection.
+    pub control_path: Option<String>,
 }
 
 /// See [`Event::Task`]. Flags are false where they are left out.

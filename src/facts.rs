@@ -64,6 +64,17 @@ pub struct HostFacts {
     pub compared_changed: Option<String>,
     /// What it states itself by markers.
     pub statement: Statement,
+    /// Its variables replace what this run tells ssh.
+    pub own_ssh_args: bool,
+    /// The variable by which its connection may be another run's.
+    pub shared_by: Option<String>,
+}
+
+impl HostFacts {
+    /// Whether anything was read or compared on it.
+    pub fn was_looked_at(&self) -> bool {
+        self.verified + self.looked > 0
+    }
 }
 
 /// Results of one task that are no proof for the same reason.

@@ -15,6 +15,7 @@ pub mod janitor;
 pub mod scratch;
 pub mod ansible_cfg;
 pub mod quick;
+pub mod ssh_args;
 pub mod playbook;
 pub mod run;
 pub mod event;

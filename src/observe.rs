@@ -102,6 +102,7 @@ impl<'a> Observer<'a> {
                 Some(play) => play.ended_for_all = true,
                 None => self.stray = true,
             },
+            Event::Reach(reach) => self.reach(reach),
             Event::Task(task) => self.task(task),
             Event::Start(start) => self.start(&start),
             Event::Result(result) => {
@@ -196,6 +197,18 @@ impl<'a> Observer<'a> {
             facts.named.insert(host.clone(), true);
         }
         self.batch = Batch { hosts: play.hosts, implicit };
+    }
+
+    fn reach(&mut self, reach: event::Reach) {
+        match self.current_play() {
+            None => self.stray = true,
+            Some(play) if play.waived => {}
+            Some(_) => {
+                let facts = facts_of(&mut self.hosts, &reach.host);
+                facts.own_ssh_args |= reach.args;
+                facts.shared_by = facts.shared_by.take().or(reach.control_path);
+            }
+        }
     }
 
     fn task(&mut self, task: Task) {

@@ -8,10 +8,11 @@ use std::path::{Path, PathBuf};
 use rustix::process::Pid;
 
 use crate::account::NAME_GIVER;
-use crate::ansible_cfg;
+use crate::ansible_cfg::AnsibleCfg;
 use crate::quick;
 use crate::scratch::Scratch;
 use crate::settings::{Check, HARDENING, split_commas};
+use crate::ssh_args::{Reach, Theirs, ssh_args};
 
 /// What runs the playbook.
 pub const PROGRAM: &str = "ansible-playbook";
@@ -121,23 +122,21 @@ fn environment(
     for (name, value) in HARDENING {
         environment.insert(name.into(), value.into());
     }
-    let callbacks = callback_plugins(&environment, scratch);
+    person(&mut environment, scratch);
+    let home = variable(&environment, "HOME").map(PathBuf::from);
+    let config = AnsibleCfg::find(variable(&environment, "ANSIBLE_CONFIG").map(Path::new), home.as_deref());
+    let callbacks = callback_plugins(&environment, &config, home.as_deref(), scratch);
     environment.insert("ANSIBLE_CALLBACK_PLUGINS".into(), callbacks);
     environment.insert("ANSIBLE_LOCAL_TEMP".into(), scratch.local_temp().into());
     // A module on the controller unpacks itself there, and leaves that behind when it is killed.
     environment.insert("TMPDIR".into(), scratch.local_temp().into());
-    // A master of an earlier run would vouch for a host key that this run never saw.
-    environment.insert("ANSIBLE_SSH_CONTROL_PATH_DIR".into(), scratch.control_path_dir().into());
-    environment.insert("ANSIBLE_SSH_CONTROL_PATH".into(), "%(directory)s/%%C".into());
-    person(&mut environment, scratch);
-    let (config, home) = config_and_home(&environment);
-    let config = ansible_cfg::text(config, home.as_deref());
-    for (name, value) in
-        quick::choices(|name| variable(&environment, name).is_some(), config.as_deref(), quick::Room::left())
-    {
+    for (name, value) in quick::choices(|name| variable(&environment, name).is_some(), &config, quick::Room::left()) {
         environment.insert(name.into(), value.into());
     }
-    reach(&mut environment, check, scratch);
+    reach(&mut environment, &config, check, scratch);
+    if let Some(password) = scratch.vault_password() {
+        environment.insert("ANSIBLE_VAULT_PASSWORD_FILE".into(), password.into());
+    }
     if !utf8_locale(&environment) {
         environment.insert("LC_ALL".into(), "C.UTF-8".into());
     }
@@ -164,34 +163,28 @@ fn person(environment: &mut BTreeMap<OsString, OsString>, scratch: &Scratch) {
     }
 }
 
-/// How servers are reached and vaulted variables read. The key is an ssh option and not `ANSIBLE_PRIVATE_KEY_FILE`:
-/// Ansible resolves that path first, and a file in memory has no other name.
-fn reach(environment: &mut BTreeMap<OsString, OsString>, check: &Check, scratch: &Scratch) {
-    let mut options = Vec::new();
-    if let Some(key) = scratch.private_key() {
-        options.push("-o IdentitiesOnly=yes".to_owned());
-        options.push(format!("-o IdentityFile={}", key.display()));
-    }
-    if let Some(known_hosts) = scratch.known_hosts() {
-        options.push("-o StrictHostKeyChecking=yes -o GlobalKnownHostsFile=/dev/null".to_owned());
-        options.push(format!("-o 'UserKnownHostsFile={}'", known_hosts.display()));
-    }
-    // ssh takes an option's first value, and Ansible's own come first: without this one a `false` of the user's
-    // ansible.cfg would win over the strict checking above.
+/// How servers are reached. The key is an ssh option and not `ANSIBLE_PRIVATE_KEY_FILE`: Ansible resolves that path first,
+/// and a file in memory has no other name.
+fn reach(environment: &mut BTreeMap<OsString, OsString>, config: &AnsibleCfg, check: &Check, scratch: &Scratch) {
+    // A master of an earlier run would vouch for a host key that this run never saw.
+    environment.insert("ANSIBLE_SSH_CONTROL_PATH_DIR".into(), scratch.control_path_dir().into());
+    environment.insert("ANSIBLE_SSH_CONTROL_PATH".into(), "%(directory)s/%%C".into());
+    // Also for connections that are not ssh's own: an ansible.cfg may have turned it off.
     let checking = check.ssh.host_key_checking.or(scratch.known_hosts().map(|_| true));
     if let Some(checking) = checking {
         environment.insert("ANSIBLE_HOST_KEY_CHECKING".into(), if checking { "1" } else { "0" }.into());
         environment.remove(OsStr::new("ANSIBLE_SSH_HOST_KEY_CHECKING"));
     }
-    if let Some(password) = scratch.vault_password() {
-        environment.insert("ANSIBLE_VAULT_PASSWORD_FILE".into(), password.into());
-    }
-    if !options.is_empty() {
-        let theirs =
-            variable(environment, "ANSIBLE_SSH_EXTRA_ARGS").map(|theirs| theirs.to_string_lossy().into_owned());
-        let (config, home) = config_and_home(environment);
-        options.extend(theirs.or_else(|| ansible_cfg::ssh_extra_args(config, home.as_deref())));
-        environment.insert("ANSIBLE_SSH_EXTRA_ARGS".into(), options.join(" ").into());
+    let said = |name: &str| {
+        let variable = environment.get(OsStr::new(&format!("ANSIBLE_{}", name.to_uppercase())));
+        // An empty variable is a value to Ansible: it turns masters off.
+        variable.map(|value| value.to_string_lossy().into_owned()).or_else(|| config.value("ssh_connection", name))
+    };
+    let theirs =
+        Theirs { args: said("ssh_args"), common_args: said("ssh_common_args"), extra_args: said("ssh_extra_args") };
+    let ours = Reach { private_key: scratch.private_key(), known_hosts: scratch.known_hosts() };
+    if let Some(args) = ssh_args(ours, &theirs, &scratch.control_path_dir()) {
+        environment.insert("ANSIBLE_SSH_ARGS".into(), args.into());
     }
 }
 
@@ -199,19 +192,16 @@ fn variable<'a>(environment: &'a BTreeMap<OsString, OsString>, name: &str) -> Op
     environment.get(OsStr::new(name)).filter(|value| !value.is_empty())
 }
 
-fn config_and_home(environment: &BTreeMap<OsString, OsString>) -> (Option<&Path>, Option<PathBuf>) {
-    (variable(environment, "ANSIBLE_CONFIG").map(Path::new), variable(environment, "HOME").map(PathBuf::from))
-}
-
 /// Ours first: a plugin of the same name found earlier would be loaded in its place.
-fn callback_plugins(environment: &BTreeMap<OsString, OsString>, scratch: &Scratch) -> OsString {
+fn callback_plugins(
+    environment: &BTreeMap<OsString, OsString>,
+    config: &AnsibleCfg,
+    home: Option<&Path>,
+    scratch: &Scratch,
+) -> OsString {
     let mut list = scratch.callback_dir().as_os_str().to_owned();
-    let theirs = if let Some(theirs) = variable(environment, "ANSIBLE_CALLBACK_PLUGINS") {
-        theirs.clone()
-    } else {
-        let (config, home) = config_and_home(environment);
-        ansible_cfg::callback_plugins(config, home.as_deref()).into()
-    };
+    let theirs = variable(environment, "ANSIBLE_CALLBACK_PLUGINS").cloned();
+    let theirs = theirs.unwrap_or_else(|| config.callback_plugins(home).into());
     if !theirs.is_empty() {
         list.push(":");
         list.push(theirs);

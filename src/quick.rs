@@ -1,7 +1,7 @@
 //! What makes a check quick and cannot change its outcome, chosen only where neither the environment nor `ansible.cfg`
 //! says otherwise. A setting, an inventory variable or an argument wins over these anyway.
 
-use crate::ansible_cfg::value_of;
+use crate::ansible_cfg::AnsibleCfg;
 
 /// As many hosts at once as a check of twenty or so needs.
 const FORKS: u64 = 25;
@@ -34,16 +34,15 @@ const MANY_FORKS: Choice = Choice { variables: &["ANSIBLE_FORKS"], keys: &[("def
 const NO_COWS: Choice = Choice { variables: &["ANSIBLE_NOCOWS"], keys: &[("defaults", "nocows")] };
 
 impl Choice {
-    fn is_open(&self, is_set: &impl Fn(&str) -> bool, config: Option<&str>) -> bool {
-        let configured =
-            |(section, key): &(&str, &str)| config.is_some_and(|text| value_of(text, section, key).is_some());
+    fn is_open(&self, is_set: &impl Fn(&str) -> bool, config: &AnsibleCfg) -> bool {
+        let configured = |(section, key): &(&str, &str)| config.value(section, key).is_some();
         !self.variables.iter().any(|name| is_set(name)) && !self.keys.iter().any(configured)
     }
 }
 
-/// The variables to set. `is_set` tells whether Ansible's environment has one already, `config` is the text of the
-/// `ansible.cfg` that Ansible will read, `room` what this process and its children may still use.
-pub fn choices(is_set: impl Fn(&str) -> bool, config: Option<&str>, room: Room) -> Vec<(&'static str, String)> {
+/// The variables to set. `is_set` tells whether Ansible's environment has one already, `room` is what this process and its
+/// children may still use.
+pub fn choices(is_set: impl Fn(&str) -> bool, config: &AnsibleCfg, room: Room) -> Vec<(&'static str, String)> {
     let forks = room.forks();
     [(PIPELINING, "true".to_owned()), (MANY_FORKS, forks.to_string()), (NO_COWS, "true".to_owned())]
         .into_iter()
@@ -95,7 +94,7 @@ mod tests {
     const MUCH: Room = Room { memory: Some(8 << 30), cores: 8 };
 
     fn chosen(set: &[&str], config: &str) -> Vec<String> {
-        let choices = choices(|name| set.contains(&name), Some(config), MUCH);
+        let choices = choices(|name| set.contains(&name), &AnsibleCfg::of(config), MUCH);
         choices.into_iter().map(|(name, value)| format!("{name}={value}")).collect()
     }
 
@@ -103,7 +102,7 @@ mod tests {
     fn all_is_chosen_where_nobody_says_otherwise() {
         let all = ["ANSIBLE_SSH_PIPELINING=true", "ANSIBLE_FORKS=25", "ANSIBLE_NOCOWS=true"];
         assert_eq!(chosen(&[], "[defaults]\ninventory = x\n"), all);
-        assert_eq!(choices(|_| false, None, MUCH).len(), 3);
+        assert_eq!(choices(|_| false, &AnsibleCfg::default(), MUCH).len(), 3);
     }
 
     #[test]

@@ -53,6 +53,10 @@ pub enum Rule {
     HostNotInRecap,
     /// The recap counts a failure no event told of.
     FailureInRecap,
+    /// The host's key was not held against `ssh_known_hosts`.
+    HostKeyNotChecked,
+    /// The connection to the host may have been another run's.
+    SharedConnection,
     /// Another host's failure may have kept tasks from running on this one.
     EndedByOthers,
     /// Nothing was verified on the host.

@@ -22,7 +22,8 @@ pub fn said(reason: &Reason) -> Option<String> {
         Rule::Task(_) | Rule::CallbackFailed | Rule::BrokenStatement => reason.detail.as_deref()?.trim(),
         _ => return None,
     };
-    let first = detail.lines().next().unwrap_or_default();
+    // ssh frames its warning of a changed host key.
+    let first = detail.lines().next().unwrap_or_default().trim_end_matches('@').trim_end();
     match reason.count > reason.hosts.len().max(1) as u64 {
         true if first.is_empty() => Some(format!("{} items", reason.count)),
         true => Some(format!("{} items, first: {first}", reason.count)),
@@ -77,6 +78,8 @@ pub fn matter(reason: &Reason) -> String {
         Rule::HostTookNoPart => format!("play `{subject}` names it, and it took no part"),
         Rule::HostNotInRecap => "it is missing from Ansible's recap".to_owned(),
         Rule::FailureInRecap => "Ansible's recap counts a failure".to_owned(),
+        Rule::HostKeyNotChecked => "its key was not checked against `ssh_known_hosts`".to_owned(),
+        Rule::SharedConnection => format!("its connection may be one that another run made, by `{subject}`"),
         Rule::EndedByOthers => format!("a failure on another host may have ended play `{subject}` early"),
         Rule::NothingVerified => "nothing was verified; only tasks that print, read or decide ran".to_owned(),
         Rule::NothingLooked => "SYNCED is stated, and no task looked at the host".to_owned(),
@@ -143,6 +146,12 @@ pub fn remedy(reason: &Reason) -> Option<String> {
         Rule::HostTookNoPart | Rule::HostNotInRecap | Rule::FailureInRecap => {
             "see Ansible's output above for what ended the play early"
         }
+        Rule::HostKeyNotChecked => {
+            "its variable `ansible_ssh_args` replaces what this step tells ssh: rename it to `ansible_ssh_common_args`"
+        }
+        Rule::SharedConnection => {
+            "remove the control path from that variable, or write ControlPath=none: this step has masters of its own"
+        }
         Rule::EndedByOthers => {
             "mend the failing host; without it, or without `any_errors_fatal`, this one can be judged"
         }
@@ -159,6 +168,12 @@ pub fn remedy(reason: &Reason) -> Option<String> {
         Rule::Task(Doubt::Failed) if detail.contains("must have a tty") => {
             "sudo on it wants a terminal (`requiretty`), which a pipelined task has not: \
              set `ansible_env: {ANSIBLE_PIPELINING: \"false\"}`"
+        }
+        Rule::Task(Doubt::Unreachable)
+            if ["IDENTIFICATION HAS CHANGED", "Host key verification"].iter().any(|words| detail.contains(words)) =>
+        {
+            "its host key is not the known one: if the server was set up anew, correct `ssh_known_hosts`; \
+             if not, somebody may sit in between"
         }
         Rule::Task(doubt) => return Some(task_remedy(*doubt, subject, reason.probe)),
     };

@@ -75,6 +75,7 @@ pub fn judge(settings: &Settings, ending: &Ending, seen: &Observation) -> Judgem
         option_reasons(&mut reasons, &settings.check, playbook);
         play_reasons(&mut reasons, settings, playbook);
         host_reasons(&mut reasons, playbook);
+        reach_reasons(&mut reasons, &settings.check, playbook);
         task_reasons(&mut reasons, playbook);
     }
     let mut drift = Drift::default();
@@ -237,6 +238,20 @@ fn host_reasons(reasons: &mut Reasons, playbook: &PlaybookFacts) {
     reasons.collected(Rule::FailureInRecap, failed.map(|(host, _)| host).filter(|host| !told(host)), None);
 }
 
+/// Hosts whose variables say how they are reached, where that leaves open whom the run has spoken to.
+fn reach_reasons(reasons: &mut Reasons, check: &Check, playbook: &PlaybookFacts) {
+    let reached = || playbook.hosts.iter().filter(|(_, facts)| facts.answered || facts.was_looked_at());
+    if check.ssh.known_hosts.is_some() {
+        let unchecked = reached().filter(|(_, facts)| facts.own_ssh_args).map(|(host, _)| host);
+        reasons.collected(Rule::HostKeyNotChecked, unchecked, None);
+    }
+    let variables: BTreeSet<&String> = reached().filter_map(|(_, facts)| facts.shared_by.as_ref()).collect();
+    for variable in variables {
+        let shared = reached().filter(|(_, facts)| facts.shared_by.as_ref() == Some(variable)).map(|(host, _)| host);
+        reasons.collected(Rule::SharedConnection, shared, Some(variable));
+    }
+}
+
 fn task_reasons(reasons: &mut Reasons, playbook: &PlaybookFacts) {
     for ((doubt, task, place), doubtful) in &playbook.doubts {
         reasons.list.push(Reason {
@@ -314,7 +329,7 @@ fn proof_reasons(reasons: &mut Reasons, settings: &Settings, seen: &Observation)
     for playbook in &seen.playbooks {
         let stated = stated(&settings.check, playbook);
         for (host, facts) in &playbook.hosts {
-            any |= facts.to_check || facts.verified + facts.looked > 0;
+            any |= facts.to_check || facts.was_looked_at();
             let (needs_look, verified, looked) = proof.entry(host).or_default();
             // Where markers decide, looking is enough: the playbook itself compares.
             *needs_look |= facts.to_check && stated;

@@ -8,9 +8,7 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use support::{
-    Ended, Example, Receiver, StatusServer, WithSettings, ended, processes_naming, root, step, surroundings,
-};
+use support::{Ended, Example, Receiver, StatusServer, WithSettings, ended, processes_naming, step, surroundings};
 
 /// A payload or a list of them without the time in it, which is checked to be one.
 fn timeless(json: &str) -> String {
@@ -225,61 +223,6 @@ fn a_run_over_its_time_is_ended_and_named() {
     refused(&end, &receiver, &["the run was not over within `timeout` (during task `hang`)", "raise `timeout`"]);
     assert_eq!(fs::read_dir(folder.path().join("tmp")).unwrap().count(), 0);
     assert_eq!(processes_naming(folder.path().to_str().unwrap()), Vec::<String>::new());
-}
-
-#[test]
-fn a_server_is_reached_by_ssh_with_the_settings_alone() {
-    let folder = tempfile::tempdir().unwrap();
-    let case = folder.path();
-    let mut sshd = Command::new(root().join("tests/sshd.sh"));
-    assert_eq!(ended(surroundings(&mut sshd).env("CASE_TMP", case)).code, Some(0));
-    let read = |name: &str| fs::read_to_string(case.join("ssh").join(name)).unwrap();
-    let port = read("port");
-    let inventory = format!(
-        "web1 ansible_host=127.0.0.1 ansible_port={} ansible_python_interpreter=/usr/bin/python3\n",
-        port.trim()
-    );
-    fs::write(case.join("hosts"), inventory).unwrap();
-    fs::write(case.join("managed"), "as it should be").unwrap();
-    fs::write(case.join("secret.yml"), "").unwrap();
-    let playbook = "- hosts: all\n  gather_facts: false\n  tasks:\n    - name: manage it\n      copy: {content: as it should be, dest: \"{{ lookup('env', 'TARGET') }}/managed\"}\n";
-    fs::write(case.join("site.yml"), playbook).unwrap();
-    fs::create_dir(case.join("home")).unwrap();
-    let receiver = Receiver::start();
-    let (key, known_hosts) = (read("key"), read("known_hosts"));
-    let run = |key: &str, known_hosts: &str| {
-        let mut step = step(case);
-        step.env("TARGET", case).env("HOME", case.join("home")).settings([
-            ("gitops_status_server_url", receiver.url().as_str()),
-            ("repo_name", "r"),
-            ("server_name", "s"),
-            ("playbook", "site.yml"),
-            ("inventory", "hosts"),
-            ("ssh_private_key", key),
-            ("ssh_known_hosts", known_hosts),
-        ]);
-        ended(&mut step)
-    };
-    // As a secret store on Windows would keep it.
-    let end = run(key.trim_end().replace('\n', "\r\n").as_str(), &known_hosts);
-    assert_eq!(end.code, Some(0), "{end:?}");
-    assert_eq!(receiver.posts().len(), 1);
-    assert!(receiver.posts()[0].body.contains(r#""sync_status":"SYNCED""#));
-
-    let other = known_hosts.split(' ').next().unwrap().to_owned() + " " + read("key.pub").rsplit_once(' ').unwrap().0;
-    let end = run(&key, &other);
-    assert_eq!(end.code, Some(1), "{end:?}");
-    assert!(end.stderr.contains("could not reach the host"), "{end:?}");
-    assert_eq!(receiver.posts().len(), 1);
-    // The third line of the text holds numbers that only ssh compares.
-    let mut lines: Vec<String> = key.lines().map(str::to_owned).collect();
-    let flipped = if lines[3].starts_with('A') { "B" } else { "A" };
-    lines[3].replace_range(..1, flipped);
-    let end = run(&lines.join("\n"), &known_hosts);
-    assert_eq!(end.code, Some(1), "{end:?}");
-    assert!(end.stderr.contains("`ssh_private_key` is damaged"), "{end:?}");
-    let stop = Command::new("kill").arg(read("pid").trim()).status().unwrap();
-    assert!(stop.success());
 }
 
 #[test]
