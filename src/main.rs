@@ -11,11 +11,11 @@ use plugin_gitops_status::deliver::{Courier, Delivery};
 use plugin_gitops_status::log::Log;
 use plugin_gitops_status::payload::{Circumstances, Payloads, payloads};
 use plugin_gitops_status::redact::redactor;
-use plugin_gitops_status::run::{Ending, Signals};
+use plugin_gitops_status::run::{Ending, Run, Signals};
 use plugin_gitops_status::scratch::Scratch;
-use plugin_gitops_status::settings::{Check, Settings};
+use plugin_gitops_status::settings::Settings;
 use plugin_gitops_status::verdict::{Verdict, judge};
-use plugin_gitops_status::{ansible_cfg, observe::observe, panic, payload_file, playbook, proxy, report, run, ssh_key};
+use plugin_gitops_status::{ansible_cfg, observe::observe, panic, payload_file, proxy, report};
 use time::OffsetDateTime;
 
 /// The exit codes a pipeline may rely on; a step that is ended by a signal adds the signal's number to the last one.
@@ -48,23 +48,26 @@ fn main() -> ExitCode {
 
 fn step(settings: &Settings, environment: Environment, log: &Log) -> Result<u8> {
     let (started, clock) = (OffsetDateTime::now_utc(), Instant::now());
-    let log = &log.without_secrets(redactor(settings));
+    let proxies = proxy::variables(&environment);
+    let log = &log.without_secrets(redactor(settings, &proxy::passwords(&proxies)));
     let mut signals = Signals::listen()?;
     let receiver = settings.receiver.as_ref().filter(|_| !settings.report.dry_run);
-    let courier = receiver.map(|receiver| Courier::new(receiver, &proxy::variables(&environment))).transpose()?;
+    let courier = receiver.map(|receiver| Courier::new(receiver, &proxies)).transpose()?;
     let mut scratch =
         Scratch::new(&std::env::temp_dir(), &settings.check, Lacks::find(std::env::home_dir().as_deref()))?;
     panic::clean_up_after(&scratch, log.clone());
 
     log.say(report::running(settings, ansible_cfg::ignored_in_working_directory(), scratch.secrets_on_disk()));
-    let ending = play(&settings.check, &scratch, environment, log, &mut signals)?;
+    let run = Run { check: &settings.check, scratch: &scratch, colour: log.colour, redactor: log.redactor.as_ref() };
+    let ending = run.play(environment, &mut signals)?;
     if let Ending::Cancelled(signal) = ending {
-        return Ok(cancelled(signal, log));
+        return Ok(cancelled(signal, None, log));
     }
     let seen = observe(BufReader::new(scratch.take_events()?), scratch.nonce(), &settings.waivers);
     // What the network does with a status is no reason to keep secrets for it.
     drop(scratch);
-    let judgement = judge(settings, &ending, &seen);
+    let mut judgement = judge(settings, &ending, &seen);
+    log.redactor.iter().for_each(|redactor| judgement.hide(redactor));
     log.say(report::judged(settings, &judgement, &seen));
 
     let ansible_version = seen.ansible_version.as_deref();
@@ -76,63 +79,44 @@ fn step(settings: &Settings, environment: Environment, log: &Log) -> Result<u8> 
         payload_file::write(path, &payloads.texts)?;
     }
     log.say([report::posting(receiver, payloads.texts.len())]);
-    let arrived = match &courier {
-        Some(courier) => deliver(courier, &payloads, &mut signals, log)?,
-        None => true,
-    };
-    if let Some(signal) = signals.cancelled() {
-        return Ok(cancelled(signal, log));
-    }
-    Ok(match judgement.verdict {
-        _ if !arrived || !judgement.complete() => FAILED,
-        Verdict::OutOfSync { .. } if settings.report.fail_on_drift && courier.is_some() => DRIFTED,
-        Verdict::OutOfSync { .. } | Verdict::Synced => DONE,
-        Verdict::Unknown => FAILED,
+    let round = courier.as_ref().map_or(Ok(Round::All), |courier| deliver(courier, &payloads, &mut signals, log))?;
+    Ok(match (round, &judgement.verdict) {
+        (Round::Cancelled(signal, arrived), _) => cancelled(signal, Some((arrived, payloads.texts.len())), log),
+        (Round::NotAll, _) | (Round::All, Verdict::Unknown) => FAILED,
+        (Round::All, _) if !judgement.complete() => FAILED,
+        (Round::All, Verdict::OutOfSync { .. }) if settings.report.fail_on_drift && courier.is_some() => DRIFTED,
+        (Round::All, Verdict::OutOfSync { .. } | Verdict::Synced) => DONE,
     })
 }
 
-/// Installs what is asked for, runs the playbook, and tells how that ended.
-fn play(
-    check: &Check,
-    scratch: &Scratch,
-    environment: Environment,
-    log: &Log,
-    signals: &mut Signals,
-) -> Result<Ending> {
-    if let Some(why) = playbook::missing(check).or_else(|| ssh_key::unusable(scratch.private_key()?)) {
-        return Ok(Ending::NotStarted(why));
-    }
-    let invocation = playbook::invocation(check, scratch, environment, log.colour);
-    if let Some(installation) = playbook::installation(check, &invocation) {
-        match run::run(&installation, log.redactor.as_ref(), check.timeout, signals)? {
-            Ending::Exited(0) => {}
-            cancelled @ Ending::Cancelled(_) => return Ok(cancelled),
-            failed => return Ok(Ending::NotStarted(report::not_installed(check, &failed))),
-        }
-    }
-    run::run(&invocation, log.redactor.as_ref(), check.timeout, signals)
+/// How many of the payloads arrived.
+enum Round {
+    All,
+    NotAll,
+    /// The step was ended by a signal, after so many had arrived.
+    Cancelled(i32, usize),
 }
 
-/// Sends every payload, in the order of the servers' names; whether all of them arrived.
-fn deliver(courier: &Courier, payloads: &Payloads, signals: &mut Signals, log: &Log) -> Result<bool> {
-    let (mut taken, mut lost) = (None, 0);
+/// Sends every payload, in the order of the servers' names.
+fn deliver(courier: &Courier, payloads: &Payloads, signals: &mut Signals, log: &Log) -> Result<Round> {
+    let mut taken = Vec::new();
     for (server, text) in &payloads.texts {
         let server = Some(server.as_str()).filter(|_| payloads.texts.len() > 1);
         let say = |attempt, failure: &_, pause| log.say([report::attempt(server, attempt, failure, pause)]);
         match courier.deliver(text, signals, say)? {
-            Delivery::Delivered(status) => taken = Some(status),
-            Delivery::Cancelled(_) => return Ok(false),
-            Delivery::Failed(failure, attempts) => {
-                lost += 1;
-                log.say(report::undelivered(server, &failure, attempts));
-            }
+            Delivery::Delivered(status) => taken.push(status),
+            Delivery::Cancelled(signal) => return Ok(Round::Cancelled(signal, taken.len())),
+            Delivery::Failed(failure, attempts) => log.say(report::undelivered(server, &failure, attempts)),
         }
     }
-    log.say(taken.filter(|_| lost == 0).map(report::delivered));
-    Ok(lost == 0)
+    if taken.len() < payloads.texts.len() {
+        return Ok(Round::NotAll);
+    }
+    log.say(taken.last().copied().map(report::delivered));
+    Ok(Round::All)
 }
 
-fn cancelled(signal: i32, log: &Log) -> u8 {
-    log.say(report::cancelled(signal));
+fn cancelled(signal: i32, arrived: Option<(usize, usize)>, log: &Log) -> u8 {
+    log.say(report::cancelled(signal, arrived));
     SIGNALLED.saturating_add(u8::try_from(signal).unwrap_or_default())
 }

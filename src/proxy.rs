@@ -8,6 +8,8 @@ use std::net::IpAddr;
 
 use ureq::http::Uri;
 
+use crate::value::{Secret, without_user};
+
 /// The proxy variables of the step, by name.
 pub type Variables = BTreeMap<String, String>;
 
@@ -34,6 +36,13 @@ pub fn proxy_for(target: &Uri, variables: &Variables) -> Option<String> {
     }
     // A bare host:port is what curl accepts too.
     Some(if proxy.contains("://") { proxy.to_owned() } else { format!("http://{proxy}") })
+}
+
+/// The passwords of all proxies, which the playbook's environment holds too.
+pub fn passwords(variables: &Variables) -> Vec<Secret> {
+    let with_scheme = |url: &String| if url.contains("://") { url.clone() } else { format!("http://{url}") };
+    let users = variables.values().filter_map(|url| without_user(&with_scheme(url)).ok()?.1);
+    users.map(|(_, password)| password).collect()
 }
 
 fn value<'a>(variables: &'a Variables, name: &str) -> Option<&'a str> {

@@ -54,10 +54,11 @@ impl std::fmt::Debug for Redactor {
     }
 }
 
-/// A redactor of every secret that the settings hold; `None` where there is none.
-pub fn redactor(settings: &Settings) -> Option<Redactor> {
+/// A redactor of every secret that the settings hold, and of `others`; `None` where there is none.
+pub fn redactor(settings: &Settings, others: &[Secret]) -> Option<Redactor> {
     let from_vars = secret_extra_vars(settings);
-    Redactor::new(secrets(settings).into_iter().chain(from_vars.iter().map(String::as_str)))
+    let others = others.iter().map(Secret::expose);
+    Redactor::new(secrets(settings).into_iter().chain(from_vars.iter().map(String::as_str)).chain(others))
 }
 
 fn secrets(settings: &Settings) -> Vec<&str> {

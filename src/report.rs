@@ -9,8 +9,7 @@ use crate::payload::{Payloads, escaped, status};
 use crate::playbook::inventories;
 use crate::reason::{Reason, Rule};
 use crate::remedy::{hosts, remedy, said, sentence};
-use crate::run::Ending;
-use crate::settings::{Check, Receiver, Settings, TABLE};
+use crate::settings::{Receiver, Settings, TABLE};
 use crate::verdict::{Judgement, Verdict};
 
 /// One line of the log.
@@ -159,18 +158,6 @@ pub fn running(settings: &Settings, config_ignored: bool, secrets_on_disk: bool)
     lines
 }
 
-/// Why roles and collections are not there, as the reason of a run that never began.
-pub fn not_installed(check: &Check, ending: &Ending) -> String {
-    let requirements = check.galaxy_requirements.as_deref().unwrap_or_default();
-    let why = match ending {
-        Ending::NotStarted(why) => return why.clone(),
-        Ending::Exited(code) => format!("exited with code {code}"),
-        Ending::Killed(signal) | Ending::Cancelled(signal) => format!("was ended by signal {signal}"),
-        Ending::TimedOut => "was not over within `timeout`".to_owned(),
-    };
-    format!("`ansible-galaxy` {why} while it installed what `{requirements}` lists; see its own error above")
-}
-
 fn warning(text: &str) -> Line {
     Line::new(Tone::Warning, format!("warning: {text}"))
 }
@@ -302,15 +289,21 @@ pub fn posting(receiver: Option<&Receiver>, count: usize) -> Line {
     Line::new(Tone::Step, text)
 }
 
-/// The step was ended by a signal.
-pub fn cancelled(signal: i32) -> Vec<Line> {
+/// The step was ended by a signal; `arrived` says how many of how many payloads were taken by then, where any was to be sent.
+pub fn cancelled(signal: i32, arrived: Option<(usize, usize)>) -> Vec<Line> {
     let name = match signal {
         1 => "SIGHUP",
         2 => "SIGINT",
         15 => "SIGTERM",
         _ => "a signal",
     };
-    vec![Line::new(Tone::Error, format!("cancelled by {name} ({signal}): nothing is claimed, nothing more is sent"))]
+    let claimed = match arrived {
+        None => "nothing is claimed".to_owned(),
+        Some((arrived, all)) => {
+            format!("{arrived} of {} had arrived, the next may have been on its way", counted(all, "payload"))
+        }
+    };
+    vec![Line::new(Tone::Error, format!("cancelled by {name} ({signal}): {claimed}; nothing more is sent"))]
 }
 
 /// One attempt that failed, and when the next one comes. `host` only with several payloads.

@@ -5,6 +5,7 @@
 //! ended children arrive as bytes on one socket, so waiting costs nothing and wakes at once. Its output passes through
 //! here, because it may hold secrets and lines that look like ours.
 
+use std::ffi::OsString;
 use std::io::{ErrorKind, Read, Write, stderr, stdout};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
@@ -18,8 +19,11 @@ use anyhow::{Context, Result};
 use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, kill_process, kill_process_group, wait};
 use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM};
 
-use crate::playbook::Invocation;
+use crate::playbook::{self, Invocation};
 use crate::redact::Redactor;
+use crate::scratch::Scratch;
+use crate::settings::Check;
+use crate::ssh_key;
 use crate::tame::Tamer;
 
 /// How long `ansible-playbook` has between SIGTERM and SIGKILL.
@@ -94,58 +98,87 @@ impl Signals {
     }
 }
 
-/// Runs the playbook to its end, within `timeout`, and shows its output without what `redactor` looks for.
-///
-/// # Errors
-/// When the processes of the run cannot be watched. A missing program or playbook is an [`Ending`].
-pub fn run(
-    invocation: &Invocation,
-    redactor: Option<&Redactor>,
-    timeout: Duration,
-    signals: &mut Signals,
-) -> Result<Ending> {
-    // What Ansible leaves behind becomes our child and can be ended, also where we are not PID 1.
-    rustix::process::set_child_subreaper(Some(rustix::process::getpid())).context("cannot adopt orphaned processes")?;
-    let mut command = Command::new(invocation.program);
-    command
-        .args(&invocation.arguments)
-        .env_clear()
-        .envs(&invocation.environment)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        // Its own group: a signal from a terminal reaches us alone, and we pass it on.
-        .process_group(0);
-    let mut child = match command.spawn() {
-        Ok(child) => child,
-        Err(error) => {
-            end_the_rest(invocation.janitor);
-            return Ok(Ending::NotStarted(not_started(invocation.program, &error)));
+/// What a run needs.
+#[derive(Debug, Clone, Copy)]
+pub struct Run<'a> {
+    /// What is asked for.
+    pub check: &'a Check,
+    /// The run's private files.
+    pub scratch: &'a Scratch,
+    /// Whether Ansible may colour its output.
+    pub colour: bool,
+    /// What takes secrets out of that output.
+    pub redactor: Option<&'a Redactor>,
+}
+
+impl Run<'_> {
+    /// Installs what `galaxy_requirements` lists, runs the playbook to its end, each within `timeout`, and shows what they
+    /// print. `environment` is the step's own.
+    ///
+    /// # Errors
+    /// When the processes of the run cannot be watched. A missing program or playbook is an [`Ending`].
+    pub fn play(&self, environment: Vec<(OsString, OsString)>, signals: &mut Signals) -> Result<Ending> {
+        let Self { check, scratch, .. } = self;
+        if let Some(why) = playbook::missing(check).or_else(|| ssh_key::unusable(scratch.private_key()?)) {
+            return Ok(Ending::NotStarted(why));
         }
-    };
-    let shown = show(&mut child, redactor);
-    let pid = Pid::from_child(&child);
-    let deadline = Instant::now() + timeout;
-    let ending = loop {
-        if let Some(ending) = reaped(pid) {
-            break ending;
+        let invocation = playbook::invocation(check, scratch, environment, self.colour);
+        if let Some(installation) = playbook::installation(check, &invocation) {
+            match self.watch(&installation, signals)? {
+                Ending::Exited(0) => {}
+                ending @ (Ending::Cancelled(_) | Ending::NotStarted(_)) => return Ok(ending),
+                failed => return Ok(Ending::NotStarted(not_installed(check, &failed))),
+            }
         }
-        if let Some(signal) = signals.cancelled() {
-            terminate(pid, signals);
-            break Ending::Cancelled(signal);
-        }
-        let left = deadline.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            terminate(pid, signals);
-            break Ending::TimedOut;
-        }
-        signals.sleep(left);
-    };
-    end_the_rest(invocation.janitor);
-    // Nobody is left who could write, unless somebody of another user could not be ended.
-    while shown.recv_timeout(GRACE).is_ok() {}
-    // A signal may have reached the whole group at once, and Ansible may have been the quicker of us to end.
-    Ok(signals.cancelled().map_or(ending, Ending::Cancelled))
+        self.watch(&invocation, signals)
+    }
+
+    /// Runs one program to its end.
+    fn watch(&self, invocation: &Invocation, signals: &mut Signals) -> Result<Ending> {
+        // What Ansible leaves behind becomes our child and can be ended, also where we are not PID 1.
+        rustix::process::set_child_subreaper(Some(rustix::process::getpid()))
+            .context("cannot adopt orphaned processes")?;
+        let mut command = Command::new(invocation.program);
+        command
+            .args(&invocation.arguments)
+            .env_clear()
+            .envs(&invocation.environment)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            // Its own group: a signal from a terminal reaches us alone, and we pass it on.
+            .process_group(0);
+        let mut child = match command.spawn() {
+            Ok(child) => child,
+            Err(error) => {
+                end_the_rest(invocation.janitor);
+                return Ok(Ending::NotStarted(not_started(invocation.program, &error)));
+            }
+        };
+        let shown = show(&mut child, self.redactor);
+        let pid = Pid::from_child(&child);
+        let deadline = Instant::now() + self.check.timeout;
+        let ending = loop {
+            if let Some(ending) = reaped(pid) {
+                break ending;
+            }
+            if let Some(signal) = signals.cancelled() {
+                terminate(pid, signals);
+                break Ending::Cancelled(signal);
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                terminate(pid, signals);
+                break Ending::TimedOut;
+            }
+            signals.sleep(left);
+        };
+        end_the_rest(invocation.janitor);
+        // Nobody is left who could write, unless somebody of another user could not be ended.
+        while shown.recv_timeout(GRACE).is_ok() {}
+        // A signal may have reached the whole group at once, and Ansible may have been the quicker of us to end.
+        Ok(signals.cancelled().map_or(ending, Ending::Cancelled))
+    }
 }
 
 /// Shows a child's output without secrets and without tricks; the receiver hears of each stream that ended, then of its
@@ -195,6 +228,17 @@ fn relay(
         }
         let _ = ended.send(());
     });
+}
+
+fn not_installed(check: &Check, ending: &Ending) -> String {
+    let requirements = check.galaxy_requirements.as_deref().unwrap_or_default();
+    let why = match ending {
+        Ending::NotStarted(why) => why.clone(),
+        Ending::Exited(code) => format!("exited with code {code}"),
+        Ending::Killed(signal) | Ending::Cancelled(signal) => format!("was ended by signal {signal}"),
+        Ending::TimedOut => "was not over within `timeout`".to_owned(),
+    };
+    format!("`ansible-galaxy` {why} while it installed what `{requirements}` lists; see its own error above")
 }
 
 fn not_started(program: &str, error: &std::io::Error) -> String {

@@ -8,64 +8,13 @@ use crate::drift_name::relative;
 use crate::event_file::Damage;
 use crate::evidence::Doubt;
 use crate::facts::{HostFacts, PlaybookFacts};
+pub use crate::judgement::{HostJudgement, Judgement, Verdict};
 use crate::marker::Testimony;
 use crate::observe::Observation;
 use crate::reason::{Reason, Reasons, Rule};
 use crate::run::Ending;
 use crate::settings::{Check, Settings};
 use crate::waiver::glob_matches;
-
-/// What is claimed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
-    /// Everything asked for was checked and nothing differs.
-    Synced,
-    /// At least one thing was proven to differ.
-    OutOfSync {
-        /// The names of what differs; never empty.
-        files: BTreeSet<String>,
-    },
-    /// Nothing can be claimed.
-    Unknown,
-}
-
-/// What is claimed about one host.
-#[derive(Debug, PartialEq, Eq)]
-pub struct HostJudgement {
-    /// The claim.
-    pub verdict: Verdict,
-    /// Names that differ and were ignored.
-    pub ignored: BTreeSet<String>,
-    /// Tasks that were ok, changed ones included.
-    pub tasks_ok: u64,
-    /// Tasks that changed something, or would.
-    pub tasks_changed: u64,
-}
-
-/// The outcome of a run.
-#[derive(Debug)]
-pub struct Judgement {
-    /// The claim about the whole run.
-    pub verdict: Verdict,
-    /// Everything that forbids `SYNCED`; empty when the check was complete.
-    pub reasons: Vec<Reason>,
-    /// The claim about each host, by inventory name.
-    pub hosts: BTreeMap<String, HostJudgement>,
-}
-
-impl Judgement {
-    /// Whether everything asked for was checked.
-    pub fn complete(&self) -> bool {
-        self.reasons.is_empty()
-    }
-
-    /// The reasons that hold for one host: its own and the run's.
-    pub fn reasons_for<'a>(&'a self, host: &'a str) -> impl Iterator<Item = &'a Reason> {
-        self.reasons
-            .iter()
-            .filter(move |reason| reason.hosts.is_empty() || reason.hosts.iter().any(|name| name == host))
-    }
-}
 
 /// Judges a run.
 pub fn judge(settings: &Settings, ending: &Ending, seen: &Observation) -> Judgement {

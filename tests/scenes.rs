@@ -18,11 +18,11 @@ use plugin_gitops_status::account::Lacks;
 use plugin_gitops_status::event_file::line;
 use plugin_gitops_status::observe::{Observation, observe};
 use plugin_gitops_status::payload::{Circumstances, payloads};
-use plugin_gitops_status::run::{Ending, Signals, run};
+use plugin_gitops_status::report;
+use plugin_gitops_status::run::{Ending, Run, Signals};
 use plugin_gitops_status::scratch::Scratch;
 use plugin_gitops_status::settings::Settings;
 use plugin_gitops_status::verdict::{Judgement, Verdict, judge};
-use plugin_gitops_status::{playbook, report};
 use support::{ansible_bin, copy, root, surroundings, variable};
 use time::macros::datetime;
 
@@ -157,8 +157,8 @@ fn record(name: &str, case_name: &str) {
     environment.extend(strings(&case, "environment").into_iter().map(|(name, value)| (name.into(), value.into())));
     let scratch = Scratch::new(folder.path(), &settings.check, Lacks::default()).unwrap();
     std::env::set_current_dir(&work).unwrap();
-    let invocation = playbook::invocation(&settings.check, &scratch, environment, false);
-    let ended = run(&invocation, None, settings.check.timeout, &mut Signals::listen().unwrap()).unwrap();
+    let run = Run { check: &settings.check, scratch: &scratch, colour: false, redactor: None };
+    let ended = run.play(environment, &mut Signals::listen().unwrap()).unwrap();
     let events = fs::read_to_string(scratch.callback_dir().join("events")).unwrap();
     std::env::set_current_dir(root()).unwrap();
 

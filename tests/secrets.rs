@@ -41,7 +41,12 @@ const PLAYBOOK: &str = r#"
       changed_when: false
       failed_when: false
     - copy: {content: x, dest: "{{ playbook_dir }}/managed"}
+    - name: Manage a file with a careless name
+      copy: {content: x, dest: "{{ playbook_dir }}/{{ db_password }}.conf"}
 "#;
+
+/// The password of a proxy, which is in the agent's own environment and so in the playbook's.
+const PROXY_PASSWORD: &str = "pr0xy-pass";
 
 fn files(folder: &Path) -> Vec<PathBuf> {
     let list = ended(Command::new("find").arg(folder).args(["-type", "f"])).stdout;
@@ -61,8 +66,8 @@ fn no_secret_is_seen_in_the_log_in_a_payload_in_a_process_or_in_a_file() {
     let inside: Vec<&str> = key.lines().filter(|line| !line.starts_with("-----")).collect();
     assert!(inside.len() > 20);
     let encoded: Vec<String> = CANARIES.iter().map(|canary| BASE64_STANDARD.encode(format!("user:{canary}"))).collect();
-    fs::write(path("leak"), format!("{key}\n{}\n{}\n{}\n", CANARIES.join("\n"), CANARIES.concat(), encoded.join("\n")))
-        .unwrap();
+    let shown = [&key, &CANARIES.join("\n"), &CANARIES.concat(), &encoded.join("\n"), PROXY_PASSWORD, ""].join("\n");
+    fs::write(path("leak"), shown).unwrap();
     fs::write(path("site.yml"), PLAYBOOK).unwrap();
     fs::write(path("hosts"), "web1 ansible_connection=local\n").unwrap();
     fs::write(path("managed"), "x").unwrap();
@@ -70,6 +75,7 @@ fn no_secret_is_seen_in_the_log_in_a_payload_in_a_process_or_in_a_file() {
     let receiver = Receiver::start();
     let payload_file = path("payload.json").display().to_string();
     let mut step = step(folder.path());
+    step.env("HTTP_PROXY", format!("user:{PROXY_PASSWORD}@127.0.0.1:1")).env("NO_PROXY", "127.0.0.1");
     step.env("TMPDIR", path("tmp")).env("HOME", path("home")).settings([
         ("gitops_status_server_url", receiver.url().as_str()),
         ("repo_name", "r"),
@@ -91,6 +97,8 @@ fn no_secret_is_seen_in_the_log_in_a_payload_in_a_process_or_in_a_file() {
 
     let post = receiver.posts().remove(0);
     assert_eq!(post.header("authorization"), Some("Bearer c4n4ry-token"));
+    assert!(post.body.contains(r#"/********.conf"}]"#), "{post:?}");
+    assert!(!end.stdout.contains(PROXY_PASSWORD) && !end.stderr.contains(PROXY_PASSWORD), "{end:?}");
     let seen = [
         ("stdout", end.stdout.clone()),
         ("stderr", end.stderr.clone()),
