@@ -115,7 +115,10 @@ pub fn remedy(reason: &Reason) -> Option<String> {
     let detail = reason.detail.as_deref().unwrap_or_default();
     let words = match &reason.rule {
         Rule::NotStarted | Rule::Cancelled => return None,
-        Rule::TimedOut => "raise `timeout`, or find out what the task waits for",
+        Rule::TimedOut => {
+            "raise `timeout`, or find out what the task waits for; \
+             `ansible_env: {ANSIBLE_TASK_TIMEOUT: \"60\"}` ends it on a host that hangs, so that the others are judged"
+        }
         Rule::Killed => "look for an out-of-memory kill on the agent, or for who else ended it",
         Rule::ExitCode | Rule::PlaybookUnfinished | Rule::PlaybookNotRun => "see Ansible's own error above",
         Rule::NoEvents => "look for a warning about a callback above; check `callback_plugins` and ANSIBLE_* settings",

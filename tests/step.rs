@@ -109,6 +109,28 @@ fn per_host_and_details_report_each_host_by_its_own_name() {
     assert!(end.stderr.contains("on dead: task `manage it` could not reach the host"), "{end:?}");
 }
 
+#[test]
+fn a_host_that_hangs_spoils_nobody_where_tasks_have_a_limit() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("hosts"), "web1\nweb2\n[all:vars]\nansible_connection=local\n").unwrap();
+    let playbook = "- hosts: all\n  gather_facts: false\n  tasks:\n    - name: hang\n      command: sleep 3600\n      check_mode: false\n      changed_when: false\n      when: inventory_hostname == 'web1'\n    - name: manage it\n      file: {path: \"{{ playbook_dir }}\", state: directory}\n";
+    fs::write(folder.path().join("site.yml"), playbook).unwrap();
+    let receiver = Receiver::start();
+    let end = ended(step(folder.path()).settings([
+        ("gitops_status_server_url", receiver.url().as_str()),
+        ("repo_name", "r"),
+        ("playbook", "site.yml"),
+        ("inventory", "hosts"),
+        ("per_host", "true"),
+        ("ansible_env", r#"{"ANSIBLE_TASK_TIMEOUT":"20"}"#),
+    ]));
+    assert_eq!(end.code, Some(1), "{end:?}");
+    assert_eq!(receiver.posts().len(), 1, "{end:?}");
+    assert!(receiver.posts()[0].body.contains(r#""server":"web2","sync_status":"SYNCED""#), "{:?}", receiver.posts());
+    assert!(end.stderr.contains("on web1: task `hang` failed"), "{end:?}");
+    assert_eq!(processes_naming(folder.path().to_str().unwrap()), Vec::<String>::new());
+}
+
 fn refused(end: &Ended, receiver: &Receiver, parts: &[&str]) {
     assert_eq!(end.code, Some(1), "{end:?}");
     assert!(receiver.posts().is_empty());
