@@ -21,7 +21,8 @@ echo "$(nproc) cores, load $(cut -d' ' -f1 /proc/loadavg), $(ansible-playbook --
 export PLUGIN_DRY_RUN=true PLUGIN_REPO_NAME=r PLUGIN_SERVER_NAME=s PLUGIN_PLAYBOOK=site.yml PLUGIN_INVENTORY=hosts
 check='ansible-playbook -i hosts --check --diff site.yml'
 
-# Medians of the wall time, and of the processor time that a way and its children took; ratios to the first way.
+# Medians of the wall time, and of the processor time that a way and its children took. Ratios are to the first way in the
+# same turn: their median, and in brackets the least and the greatest of the wall time's.
 compare() { # TITLE (NAME WAY)...
     title=$1 names='' ways=()
     shift
@@ -37,8 +38,10 @@ compare() { # TITLE (NAME WAY)...
         def figure: . * 1000 | round / 1000 | tostring;
         map(map(.wall)) as $wall | map(map(.cpu)) as $cpu
         | def of($figures; $way): $figures | map(.[$way]) | median;
+        def ratios($figures; $way): $figures | map(.[$way] / .[0]);
         ($names / ";")[:-1] | to_entries[]
-        | "    \(.value): \(of($wall; .key) | figure) s (ratio \(of($wall; .key) / of($wall; 0) | figure)), processor \(of($cpu; .key) | figure) s (ratio \(of($cpu; .key) / of($cpu; 0) | figure))"' "$work/turns"
+        | ratios($wall; .key) as $ratios
+        | "    \(.value): \(of($wall; .key) | figure) s (ratio \($ratios | median | figure) [\($ratios | min | figure) \($ratios | max | figure)]), processor \(of($cpu; .key) | figure) s (ratio \(ratios($cpu; .key) | median | figure))"' "$work/turns"
 }
 
 tasks() { # COUNT

@@ -30,8 +30,9 @@ pub struct Observation {
     pub waived: Waived,
 }
 
-/// `meta` tasks that keep the rest of a play from running.
-const ENDING_META: [&str; 5] = ["clear_host_errors", "end_batch", "end_host", "end_play", "end_role"];
+/// `meta` tasks that keep nothing from running. Any other may, one that a later Ansible brings included.
+const HARMLESS_META: [&str; 6] =
+    ["clear_facts", "flush_handlers", "noop", "refresh_inventory", "reset_connection", "role_complete"];
 
 /// Reads the events of a run.
 pub fn observe(input: impl BufRead, nonce: &str, waivers: &Waivers) -> Observation {
@@ -90,6 +91,8 @@ impl<'a> Observer<'a> {
     }
 
     fn take(&mut self, event: Event<'_>) {
+        // The first event and no other says that the callback was loaded.
+        self.stray |= matches!(event, Event::Open(_)) == self.seen.ansible_version.is_some();
         match event {
             Event::Open(open) => self.seen.ansible_version = Some(open.ansible),
             Event::Playbook(options) => self.playbook(options),
@@ -232,8 +235,8 @@ impl<'a> Observer<'a> {
             return;
         };
         match start.meta.as_deref() {
-            Some(meta) if ENDING_META.contains(&meta) => *playbook.endings.entry(meta.to_owned()).or_default() += 1,
-            Some(_) => {}
+            Some(meta) if HARMLESS_META.contains(&meta) => {}
+            Some(meta) => *playbook.endings.entry(meta.to_owned()).or_default() += 1,
             None => self.seen.last_task = Some(known),
         }
     }
@@ -254,8 +257,10 @@ impl<'a> Observer<'a> {
             play.ended_for_all = true;
         }
         if known.meta {
-            // A `meta` that did not take effect says so by a skip; the action is not told, so any of them is met.
-            if let Some(times) = playbook.endings.get_mut(skipped_meta(result)) {
+            // One that did not take effect says so by a skip, whose reason begins with what it does:
+            // `end_host conditional evaluated to False, ...`.
+            let why = result.answer().why.as_deref().unwrap_or_default();
+            if let Some((_, times)) = playbook.endings.iter_mut().find(|(meta, _)| why.starts_with(meta.as_str())) {
                 *times = times.saturating_sub(1);
             }
             return Some(());
@@ -353,12 +358,6 @@ fn facts_of<'a>(hosts: &'a mut HashMap<String, HostFacts>, name: &str) -> &'a mu
         hosts.insert(name.to_owned(), HostFacts::default());
     }
     hosts.get_mut(name).unwrap_or_else(|| unreachable!("the host was inserted above"))
-}
-
-/// Which `meta` a skip is about, from its reason: `end_host conditional evaluated to False, ...`.
-fn skipped_meta(result: &TaskResult<'_>) -> &'static str {
-    let why = result.answer().why.as_deref().unwrap_or_default();
-    ENDING_META.into_iter().find(|meta| why.starts_with(meta)).unwrap_or("noop")
 }
 
 /// A `run_once` task speaks for its batch and for the plays before; so does a play on localhost alone.

@@ -278,6 +278,24 @@ fn signed(events: &[serde_json::Value]) -> String {
 }
 
 #[test]
+fn a_record_without_its_beginning_or_with_an_unknown_meta_is_not_synced() {
+    for scene in scenes() {
+        let events = opened(&scene.events);
+        never_synced(&scene, signed(&events[1..]).as_bytes(), "its first event was left out");
+        let twice = [&events[..], &events[..1]].concat();
+        never_synced(&scene, signed(&twice).as_bytes(), "its first event came again");
+        let Some(recap) = events.iter().rposition(|event| event.get("stats").is_some()) else { continue };
+        let number = events.iter().filter(|event| event.get("task").is_some()).count();
+        let meta = [
+            serde_json::json!({"task": {"task": number, "name": "meta", "action": "ansible.builtin.meta"}}),
+            serde_json::json!({"start": {"task": number, "meta": "end_something"}}),
+        ];
+        let with = [&events[..recap], &meta, &events[recap..]].concat();
+        never_synced(&scene, signed(&with).as_bytes(), "an unknown meta task ran");
+    }
+}
+
+#[test]
 fn an_added_drift_never_leaves_a_run_synced() {
     let mut added = 0;
     for scene in scenes() {
