@@ -89,7 +89,7 @@ pub struct Play {
     pub max_fail: bool,
 }
 
-/// See [`Event::Reach`]. It replaces what was said of the host before.
+/// See [`Event::Reach`]. What was said of the host before holds too.
 #[derive(Debug, Deserialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields)]
 pub struct Reach {

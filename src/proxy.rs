@@ -34,13 +34,16 @@ pub fn proxy_for(target: &Uri, variables: &Variables) -> Option<String> {
     if exempt.split([',', ' ']).any(|entry| is_exempt(entry.trim(), host, port)) {
         return None;
     }
-    // A bare host:port is what curl accepts too.
-    Some(if proxy.contains("://") { proxy.to_owned() } else { format!("http://{proxy}") })
+    Some(with_scheme(proxy))
+}
+
+/// A bare `host:port` is what curl accepts too.
+fn with_scheme(proxy: &str) -> String {
+    if proxy.contains("://") { proxy.to_owned() } else { format!("http://{proxy}") }
 }
 
 /// The passwords of all proxies, which the playbook's environment holds too.
 pub fn passwords(variables: &Variables) -> Vec<Secret> {
-    let with_scheme = |url: &String| if url.contains("://") { url.clone() } else { format!("http://{url}") };
     let users = variables.values().filter_map(|url| without_user(&with_scheme(url)).ok()?.1);
     users.map(|(_, password)| password).collect()
 }
