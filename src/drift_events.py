@@ -44,6 +44,10 @@ COMMANDS = ("command", "shell", "raw", "script", "expect")
 # Where inventory and plays tell ssh things, in the order of its command line; the environment overrules none of them.
 SSH_ARGS = ("ansible_ssh_args", "ansible_ssh_common_args", "ansible_ssh_extra_args")
 CONTROL_PATHS = ("ansible_control_path", "ansible_control_path_dir")
+# What variables, or a task beside its play, can say of how a host is reached.
+REACHING = {*SSH_ARGS, *CONTROL_PATHS, "ansible_connection"}
+# Connection plugins that speak ssh without ssh.
+OWN_SSH = ("paramiko", "paramiko_ssh", "libssh", "network_cli", "netconf")
 CONTROL_PATH = re.compile(r"""controlpath[\s=]+["']?([^\s"']+)""", re.IGNORECASE)
 
 
@@ -87,7 +91,8 @@ class CallbackModule(CallbackBase):
         self.tasks = {}
         self.plays = set()
         self.play = None
-        self.reached = set()  # hosts of this play, and those it delegates to
+        self.reached = set()  # hosts that answered in this play or were delegated to, with tasks of `reaching`
+        self.reaching = set()  # numbers of tasks that have words of their own on how a host is reached
         self.file = os.open(os.path.join(here, "events"), os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
         self.emit("open", {"ansible": text(__version__)})
 
@@ -134,23 +139,32 @@ class CallbackModule(CallbackBase):
             fields["named"] = [text(host.name) for host in inventory.get_hosts(play.hosts, ignore_restrictions=True)]
         self.emit("play", fields)
         self.play, self.reached = play, set()
-        for host in batch:
-            self.reach(host)
 
-    def reach(self, host):
-        """Tells of variables by which ssh shares a connection, or does not hear what this run tells it."""
-        self.reached.add(host.name)
-        try:
-            values = self.play.get_variable_manager().get_vars(play=self.play, host=host)
-        except Exception:  # the play asks the same before its first task, and ends
+    def reach(self, host, task):
+        """Tells of variables by which ssh shares a connection, or does not hear what this run tells it.
+
+        Asked with each result and answered once for a host, as long as nothing changes: to combine its variables takes
+        Ansible most of a millisecond. A task with words of its own is asked for itself.
+        """
+        number = self.number(task)
+        key = (host.name, number if number in self.reaching else None)
+        if key in self.reached:
             return
+        self.reached.add(key)
+        values = self.play.get_variable_manager().get_vars(play=self.play, host=host)
+        if number in self.reaching:
+            defaults, own = words_of(task)
+            values = {**defaults, **values, **own}
         read = lambda name: templated_text(values.get(name), values, self.play._loader)
-        kind = read("ansible_connection") or str(self.play.connection)
-        if "{{" not in kind and kind.rpartition(".")[2] not in ("ssh", "smart"):
+        kind = read("ansible_connection") or str(task.connection)
+        plugin = kind.rpartition(".")[2]
+        if plugin in OWN_SSH:
+            self.emit("reach", {"host": text(host.name), "unchecked": text(kind)})
+        if "{{" not in kind and plugin not in ("ssh", "smart"):
             return
         fields = {}
         if read("ansible_ssh_args"):
-            fields["args"] = True
+            fields["unchecked"] = "ansible_ssh_args"
         # Of an option that is given twice ssh takes the first, and what the environment says of it comes first.
         if fields or "controlpath" not in os.environ.get("ANSIBLE_SSH_ARGS", "").lower():
             named = [(name, found.group(1)) for name in SSH_ARGS for found in [CONTROL_PATH.search(read(name))] if found]
@@ -182,12 +196,16 @@ class CallbackModule(CallbackBase):
         if task.action in ("meta", "ansible.builtin.meta", "ansible.legacy.meta"):
             # Each time a `meta` runs it says so here, and a skip follows at once where its `when` was false.
             fields["meta"] = text(task.args.get("_raw_params") or "")
+            if fields["meta"] == "refresh_inventory":
+                self.reached.clear()
         self.emit("start", fields)
 
     def number(self, task):
         number = self.tasks.get(task._uuid)
         if number is None:
             number = self.tasks[task._uuid] = len(self.tasks)
+            if task.connection != self.play.connection or any(not REACHING.isdisjoint(words) for words in words_of(task)):
+                self.reaching.add(number)
             self.emit("task", self.described(task, number))
         return number
 
@@ -269,15 +287,16 @@ class CallbackModule(CallbackBase):
             fields["changed"] = True
         if "censored" in answer:
             fields["censored"] = True
+        delegated = None
         if task.delegate_to:
             on = text(templated("delegate_to") or "")
             if on and on != fields["host"]:
                 fields["on"] = on
                 if on in LOCALHOST:
                     fields["on_localhost"] = True
-                host = self.play.get_variable_manager()._inventory.get_host(on) if on not in self.reached else None
-                if host:
-                    self.reach(host)
+                delegated = self.play.get_variable_manager()._inventory.get_host(on)
+        if status != "skipped":
+            self.reach(delegated or result._host, task)
         if not templated("check_mode"):
             fields["real"] = True
         if status == "ok":
@@ -287,6 +306,8 @@ class CallbackModule(CallbackBase):
         if said:
             fields["answer"] = said
         self.emit("result", fields)
+        if any(map(changes_reach, answer["results"] if "items" in fields else [answer])):
+            self.reached.clear()
 
     def proven(self, task, answer, args):
         fields = {}
@@ -354,6 +375,22 @@ class CallbackModule(CallbackBase):
             text(host): {key: int(count) for key, count in stats.summarize(host).items()}
             for host in stats.processed
         }})
+
+
+def words_of(task):
+    """The variables that a task brings along: the defaults of its role; its own, its blocks' and its role's others."""
+    if not task._role:
+        return {}, task.get_vars()
+    chain = task.get_dep_chain()
+    return task._role.get_default_vars(chain), {**task._role.get_vars(chain), **task.get_vars()}
+
+
+def changes_reach(answer):
+    """Whether an answer may change how hosts are reached: by facts, by the groups of a host, or by what `no_log` hides."""
+    facts = answer.get("ansible_facts")
+    if isinstance(facts, dict) and not REACHING.isdisjoint(facts):
+        return True
+    return any(word in answer for word in ("add_group", "add_host", "censored"))
 
 
 def templated_text(value, values, loader):

@@ -95,9 +95,9 @@ pub struct Play {
 pub struct Reach {
     /// The inventory name of the host.
     pub host: String,
-    /// `ansible_ssh_args` is set, which replaces what this run tells ssh.
-    #[serde(default)]
-    pub args: bool,
+    /// What keeps `ssh_known_hosts` from being asked: `ansible_ssh_args`, which replaces what this run tells ssh, or the
+    /// connection plugin, which is not ssh.
+    pub unchecked: Option<String>,
     /// The variable that names a control socket, which may be that of another run's connection.
     pub control_path: Option<String>,
 }

@@ -64,8 +64,8 @@ pub struct HostFacts {
     pub compared_changed: Option<String>,
     /// What it states itself by markers.
     pub statement: Statement,
-    /// Its variables replace what this run tells ssh.
-    pub own_ssh_args: bool,
+    /// The variable or connection plugin because of which its key may not have been checked.
+    pub unchecked_by: Option<String>,
     /// The variable by which its connection may be another run's.
     pub shared_by: Option<String>,
 }

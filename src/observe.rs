@@ -208,7 +208,7 @@ impl<'a> Observer<'a> {
             Some(play) if play.waived => {}
             Some(_) => {
                 let facts = facts_of(&mut self.hosts, &reach.host);
-                facts.own_ssh_args |= reach.args;
+                facts.unchecked_by = facts.unchecked_by.take().or(reach.unchecked);
                 facts.shared_by = facts.shared_by.take().or(reach.control_path);
             }
         }

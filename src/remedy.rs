@@ -78,7 +78,7 @@ pub fn matter(reason: &Reason) -> String {
         Rule::HostTookNoPart => format!("play `{subject}` names it, and it took no part"),
         Rule::HostNotInRecap => "it is missing from Ansible's recap".to_owned(),
         Rule::FailureInRecap => "Ansible's recap counts a failure".to_owned(),
-        Rule::HostKeyNotChecked => "its key was not checked against `ssh_known_hosts`".to_owned(),
+        Rule::HostKeyNotChecked => format!("its key was not checked against `ssh_known_hosts`, by `{subject}`"),
         Rule::SharedConnection => format!("its connection may be one that another run made, by `{subject}`"),
         Rule::EndedByOthers => format!("a failure on another host may have ended play `{subject}` early"),
         Rule::NothingVerified => "nothing was verified; only tasks that print, read or decide ran".to_owned(),
@@ -149,8 +149,11 @@ pub fn remedy(reason: &Reason) -> Option<String> {
         Rule::HostTookNoPart | Rule::HostNotInRecap | Rule::FailureInRecap => {
             "see Ansible's output above for what ended the play early"
         }
+        Rule::HostKeyNotChecked if subject == "ansible_ssh_args" => {
+            "that variable replaces what this step tells ssh: rename it to `ansible_ssh_common_args`"
+        }
         Rule::HostKeyNotChecked => {
-            "its variable `ansible_ssh_args` replaces what this step tells ssh: rename it to `ansible_ssh_common_args`"
+            "that connection plugin does not read `ssh_known_hosts`: connect by ssh, or check the host in a step without it"
         }
         Rule::SharedConnection => {
             "remove the control path from that variable, or write ControlPath=none: this step has masters of its own"

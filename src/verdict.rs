@@ -190,15 +190,17 @@ fn host_reasons(reasons: &mut Reasons, playbook: &PlaybookFacts) {
 /// Hosts whose variables say how they are reached, where that leaves open whom the run has spoken to.
 fn reach_reasons(reasons: &mut Reasons, check: &Check, playbook: &PlaybookFacts) {
     let reached = || playbook.hosts.iter().filter(|(_, facts)| facts.answered || facts.was_looked_at());
+    let mut because = |rule: Rule, cause: fn(&HostFacts) -> Option<&String>| {
+        let causes: BTreeSet<&String> = reached().filter_map(|(_, facts)| cause(facts)).collect();
+        for named in causes {
+            let hosts = reached().filter(|(_, facts)| cause(facts) == Some(named)).map(|(host, _)| host);
+            reasons.collected(rule.clone(), hosts, Some(named));
+        }
+    };
     if check.ssh.known_hosts.is_some() {
-        let unchecked = reached().filter(|(_, facts)| facts.own_ssh_args).map(|(host, _)| host);
-        reasons.collected(Rule::HostKeyNotChecked, unchecked, None);
+        because(Rule::HostKeyNotChecked, |facts| facts.unchecked_by.as_ref());
     }
-    let variables: BTreeSet<&String> = reached().filter_map(|(_, facts)| facts.shared_by.as_ref()).collect();
-    for variable in variables {
-        let shared = reached().filter(|(_, facts)| facts.shared_by.as_ref() == Some(variable)).map(|(host, _)| host);
-        reasons.collected(Rule::SharedConnection, shared, Some(variable));
-    }
+    because(Rule::SharedConnection, |facts| facts.shared_by.as_ref());
 }
 
 fn task_reasons(reasons: &mut Reasons, playbook: &PlaybookFacts) {

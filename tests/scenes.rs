@@ -27,7 +27,7 @@ use support::{ansible_bin, copy, root, surroundings, variable};
 use time::macros::datetime;
 
 /// What happened, and the case that makes it happen.
-const SCENES: [(&str, &str); 29] = [
+const SCENES: [(&str, &str); 30] = [
     ("a_check_started_in_the_middle", "start-at-notfound"),
     ("a_command_was_skipped_in_check_mode", "command-skipped"),
     ("a_failure_was_ignored", "ignore-errors"),
@@ -37,6 +37,7 @@ const SCENES: [(&str, &str); 29] = [
     ("a_job_was_not_awaited", "job-not-awaited"),
     ("a_probe_was_skipped_on_many_hosts", "probe-on-many-hosts"),
     ("a_host_had_no_statement", "hosts-some-print"),
+    ("a_host_was_reached_its_own_way", "ssh-own-args"),
     ("a_host_was_unreachable", "unreachable-one"),
     ("a_hidden_result_differed", "no-log"),
     ("a_limit_was_sneaked_in", "limit-sneaked-in"),

@@ -93,11 +93,12 @@ impl Server {
     }
 
     #[track_caller]
-    fn is_unknown(&self, settings: &[(&str, &str)], sentence: &str) {
+    fn is_unknown(&self, settings: &[(&str, &str)], sentence: &str) -> Ended {
         let before = self.receiver.posts().len();
         let end = self.step(settings);
         assert_eq!((end.code, self.receiver.posts().len()), (Some(1), before), "{end:?}");
         assert!(end.stderr.contains(sentence), "{sentence}: {end:?}");
+        end
     }
 
     /// Leaves a connection behind as an earlier run with other masters does; `path` is its socket.
@@ -176,6 +177,72 @@ fn known_hosts_are_strict_whatever_the_inventory_tells_ssh() {
     let wrong = server.another_key();
     server.is_unknown(&[("ssh_known_hosts", &wrong)], "on web1: its key was not checked against `ssh_known_hosts`");
     server.is_synced(&[]);
+}
+
+#[test]
+fn known_hosts_are_strict_whatever_the_playbook_tells_ssh() {
+    let server = Server::start();
+    let wrong = server.another_key();
+    let lax = "-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null";
+    let key = server.path("ssh/key").display().to_string();
+    server.inventory(&format!("ansible_ssh_private_key_file={key}"));
+    let manage = "copy: {content: as it should be, dest: \"{{ lookup('env', 'TARGET') }}/managed\"}";
+    let vars = format!("vars: {{ansible_ssh_args: {lax}}}");
+    let words = format!("ansible_ssh_args: {lax}\n");
+    let put = "copy: {src: lax, dest: \"{{ playbook_dir }}/hosts\"}";
+    for (file, content) in [
+        ("roles/plain/tasks/main.yml", format!("- {manage}\n")),
+        ("roles/vars/tasks/main.yml", format!("- {manage}\n")),
+        ("roles/vars/vars/main.yml", words.clone()),
+        ("roles/defaults/tasks/main.yml", format!("- {manage}\n")),
+        ("roles/defaults/defaults/main.yml", words.clone()),
+        ("group_vars/lax.yml", words.clone()),
+        ("lax.yml", words.clone()),
+        (
+            "lax",
+            fs::read_to_string(server.path("hosts")).unwrap().trim_end().to_owned()
+                + &format!(" ansible_ssh_args='{lax}'\n"),
+        ),
+    ] {
+        fs::create_dir_all(server.path(file).parent().unwrap()).unwrap();
+        fs::write(server.path(file), content).unwrap();
+    }
+    let sentence = "on web1: its key was not checked against `ssh_known_hosts`, by `ansible_ssh_args`";
+    for tasks in [
+        format!("    - {manage}\n      {vars}\n"),
+        format!("    - {vars}\n      block:\n        - {manage}\n"),
+        format!("    - include_role: {{name: plain}}\n      {vars}\n"),
+        "    - include_role: {name: vars}\n".to_owned(),
+        "    - include_role: {name: defaults}\n".to_owned(),
+        "    - import_role: {name: vars}\n".to_owned(),
+        format!("    - include_vars: lax.yml\n    - {manage}\n    - set_fact: {{ansible_ssh_args: ''}}\n"),
+        format!("    - set_fact: {{ansible_ssh_args: {lax}}}\n      no_log: true\n    - {manage}\n"),
+        format!("    - set_fact: {{ansible_ssh_args: '{{{{ item }}}}'}}\n      loop: [{lax}]\n    - {manage}\n"),
+        format!("    - group_by: {{key: lax}}\n    - {manage}\n"),
+        format!("    - add_host: {{name: web1, groups: lax}}\n    - {manage}\n"),
+        format!(
+            "    - {put}\n      check_mode: false\n      delegate_to: localhost\n    - meta: refresh_inventory\n    - {manage}\n"
+        ),
+    ] {
+        // Something else is asked first, so that what holds for the host is known by then.
+        let playbook = format!("- hosts: all\n  gather_facts: false\n  tasks:\n    - debug: {{msg: begin}}\n{tasks}");
+        fs::write(server.path("site.yml"), playbook).unwrap();
+        let end = server.is_unknown(&[("ssh_known_hosts", &wrong)], sentence);
+        assert!(!end.stderr.contains("could not reach the host"), "the key was refused after all: {end:?}");
+    }
+    server.inventory(&format!("ansible_ssh_private_key_file={key}"));
+    for (connection, sentence) in [
+        (format!("ssh\n      {vars}"), sentence.to_owned()),
+        ("paramiko_ssh".to_owned(), sentence.replace("ansible_ssh_args", "paramiko_ssh")),
+    ] {
+        let task = format!("    - {manage}\n      connection: {connection}\n");
+        fs::write(server.path("site.yml"), format!("- hosts: all\n  connection: local\n  tasks:\n{task}")).unwrap();
+        server.is_unknown(&[("ssh_known_hosts", &wrong)], &sentence);
+    }
+    // What does no harm is no doubt.
+    let task = format!("    - {manage}\n      vars: {{ansible_ssh_common_args: -o ServerAliveInterval=5}}\n");
+    fs::write(server.path("site.yml"), format!("- hosts: all\n  tasks:\n{task}")).unwrap();
+    server.is_synced(&[("ssh_known_hosts", &server.of_sshd("known_hosts"))]);
 }
 
 #[test]
