@@ -240,8 +240,9 @@ fn known_hosts_are_strict_whatever_the_playbook_tells_ssh() {
         server.is_unknown(&[("ssh_known_hosts", &wrong)], &sentence);
     }
     // What does no harm is no doubt.
-    let task = format!("    - {manage}\n      vars: {{ansible_ssh_common_args: -o ServerAliveInterval=5}}\n");
-    fs::write(server.path("site.yml"), format!("- hosts: all\n  tasks:\n{task}")).unwrap();
+    let harmless = format!("    - {manage}\n      vars: {{ansible_ssh_common_args: -o ServerAliveInterval=5}}\n");
+    let skipped = format!("    - {manage}\n      {vars}\n      when: false\n");
+    fs::write(server.path("site.yml"), format!("- hosts: all\n  tasks:\n{harmless}{skipped}")).unwrap();
     server.is_synced(&[("ssh_known_hosts", &server.of_sshd("known_hosts"))]);
 }
 
