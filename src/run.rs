@@ -124,10 +124,15 @@ impl Run<'_> {
         }
         let invocation = playbook::invocation(check, scratch, environment, self.colour);
         if let Some(installation) = playbook::installation(check, &invocation) {
-            match self.watch(&installation, signals)? {
-                Ending::Exited(0) => {}
+            let failed = match self.watch(&installation, signals)? {
+                Ending::Exited(0) => None,
+                Ending::Exited(code) => Some(format!("exited with code {code}")),
+                Ending::Killed(signal) => Some(format!("was ended by signal {signal}")),
+                Ending::TimedOut => Some("was not over within `timeout`".to_owned()),
                 ending @ (Ending::Cancelled(_) | Ending::NotStarted(_)) => return Ok(ending),
-                failed => return Ok(Ending::NotStarted(not_installed(check, &failed))),
+            };
+            if let Some(failed) = failed {
+                return Ok(Ending::NotStarted(not_installed(check, &failed)));
             }
         }
         self.watch(&invocation, signals)
@@ -230,14 +235,8 @@ fn relay(
     });
 }
 
-fn not_installed(check: &Check, ending: &Ending) -> String {
+fn not_installed(check: &Check, why: &str) -> String {
     let requirements = check.galaxy_requirements.as_deref().unwrap_or_default();
-    let why = match ending {
-        Ending::NotStarted(why) => why.clone(),
-        Ending::Exited(code) => format!("exited with code {code}"),
-        Ending::Killed(signal) | Ending::Cancelled(signal) => format!("was ended by signal {signal}"),
-        Ending::TimedOut => "was not over within `timeout`".to_owned(),
-    };
     format!("`ansible-galaxy` {why} while it installed what `{requirements}` lists; see its own error above")
 }
 
