@@ -92,7 +92,7 @@ class CallbackModule(CallbackBase):
         self.plays = set()
         self.play = None
         self.reached = set()  # hosts that answered in this play or were delegated to, with tasks of `reaching`
-        self.reaching = set()  # numbers of tasks that have words of their own on how a host is reached
+        self.reaching = {}  # by its number: the words of a task that says by itself how a host is reached
         self.file = os.open(os.path.join(here, "events"), os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
         self.emit("open", {"ansible": text(__version__)})
 
@@ -147,13 +147,14 @@ class CallbackModule(CallbackBase):
         Ansible most of a millisecond. A task with words of its own is asked for itself.
         """
         number = self.number(task)
-        key = (host.name, number if number in self.reaching else None)
+        words = self.reaching.get(number)
+        key = (host.name, number if words else None)
         if key in self.reached:
             return
         self.reached.add(key)
         values = self.play.get_variable_manager().get_vars(play=self.play, host=host)
-        if number in self.reaching:
-            defaults, own = words_of(task)
+        if words:
+            defaults, own = words
             values = {**defaults, **values, **own}
         read = lambda name: templated_text(values.get(name), values, self.play._loader)
         kind = read("ansible_connection") or str(task.connection)
@@ -204,8 +205,9 @@ class CallbackModule(CallbackBase):
         number = self.tasks.get(task._uuid)
         if number is None:
             number = self.tasks[task._uuid] = len(self.tasks)
-            if task.connection != self.play.connection or any(not REACHING.isdisjoint(words) for words in words_of(task)):
-                self.reaching.add(number)
+            words = words_of(task)
+            if task.connection != self.play.connection or any(not REACHING.isdisjoint(part) for part in words):
+                self.reaching[number] = words
             self.emit("task", self.described(task, number))
         return number
 
