@@ -9,10 +9,10 @@ use std::fs::File;
 use std::io::BufReader;
 use std::time::Instant;
 
-use plugin_gitops_status::observe::observe;
-use plugin_gitops_status::run::Ending;
+use plugin_gitops_status::evidence::collect::collect;
+use plugin_gitops_status::process::supervise::Ending;
 use plugin_gitops_status::settings::Settings;
-use plugin_gitops_status::verdict::{Verdict, judge};
+use plugin_gitops_status::verdict::judge::{SyncStatus, judge};
 
 const HOSTS: usize = 1000;
 const TASKS: usize = 1000;
@@ -33,11 +33,10 @@ fn main() {
     let mut seconds: Vec<f64> = (0..5)
         .map(|_| {
             let began = Instant::now();
-            let seen =
-                observe(BufReader::with_capacity(64 << 10, File::open(&path).unwrap()), NONCE, &settings.waivers);
-            let judgement = judge(&settings, &Ending::Exited(0), &seen);
-            assert_eq!(judgement.verdict, Verdict::Synced, "{:?}", judgement.reasons);
-            assert_eq!(judgement.hosts.len(), HOSTS);
+            let seen = collect(BufReader::with_capacity(64 << 10, File::open(&path).unwrap()), NONCE, &settings.ignore);
+            let verdict = judge(&settings, &Ending::Exited(0), &seen);
+            assert_eq!(verdict.status, SyncStatus::Synced, "{:?}", verdict.reasons);
+            assert_eq!(verdict.hosts.len(), HOSTS);
             began.elapsed().as_secs_f64()
         })
         .collect();

@@ -52,7 +52,7 @@ tasks() { # COUNT
 mkdir "$work/local" && cd "$work/local"
 echo 'web1 ansible_connection=local ansible_python_interpreter=/usr/bin/python3' > hosts
 case $parts in *' local '*)
-    mkdir "$work/callback" && cp "$repository/src/drift_events.py" "$work/callback/" && : > "$work/callback/events"
+    mkdir "$work/callback" && cp "$repository/src/ansible/callback.py" "$work/callback/" && : > "$work/callback/events"
     for count in 1 20 200; do
         tasks "$count" > site.yml
         compare "$count tasks, localhost" bare "$check" \

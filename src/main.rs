@@ -6,16 +6,20 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::Result;
-use plugin_gitops_status::account::Lacks;
-use plugin_gitops_status::deliver::{Courier, Delivery};
+use plugin_gitops_status::ansible::config;
+use plugin_gitops_status::ansible::passwd::Needs;
+use plugin_gitops_status::ansible::run_dir::RunDir;
+use plugin_gitops_status::delivery::client::{Client, Delivery};
+use plugin_gitops_status::delivery::payload::{Payloads, RunInfo, payloads};
+use plugin_gitops_status::delivery::{payload_file, proxy};
+use plugin_gitops_status::evidence::collect::collect;
 use plugin_gitops_status::log::Log;
-use plugin_gitops_status::payload::{Circumstances, Payloads, payloads};
-use plugin_gitops_status::redact::redactor;
-use plugin_gitops_status::run::{Ending, Run, Signals};
-use plugin_gitops_status::scratch::Scratch;
+use plugin_gitops_status::log::messages;
+use plugin_gitops_status::output::redact::redactor;
+use plugin_gitops_status::panic_hook;
+use plugin_gitops_status::process::supervise::{Ending, Run, Signals};
 use plugin_gitops_status::settings::Settings;
-use plugin_gitops_status::verdict::{Verdict, judge};
-use plugin_gitops_status::{ansible_cfg, observe::observe, panic, payload_file, proxy, report};
+use plugin_gitops_status::verdict::judge::{SyncStatus, judge};
 use time::OffsetDateTime;
 
 /// The exit codes a pipeline may rely on; a step that is ended by a signal adds the signal's number to the last one.
@@ -30,15 +34,15 @@ fn main() -> ExitCode {
     let environment: Environment = std::env::vars_os().collect();
     let log = Log::new(&environment);
     let code = match std::env::args_os().nth(1) {
-        Some(argument) => match report::answer(&argument.to_string_lossy()) {
+        Some(argument) => match messages::answer(&argument.to_string_lossy()) {
             Ok(lines) => (DONE, lines),
             Err(lines) => (FAILED, lines),
         },
         None => match Settings::read(environment.clone()) {
-            Err(problems) => (FAILED, report::problems(&problems.0)),
+            Err(problems) => (FAILED, messages::problems(&problems.0)),
             Ok(settings) => match step(&settings, environment, &log) {
                 Ok(code) => (code, Vec::new()),
-                Err(error) => (FAILED, report::error(&error)),
+                Err(error) => (FAILED, messages::error(&error)),
             },
         },
     };
@@ -51,41 +55,42 @@ fn step(settings: &Settings, environment: Environment, log: &Log) -> Result<u8> 
     let proxies = proxy::variables(&environment);
     let log = &log.without_secrets(redactor(settings, &proxy::passwords(&proxies)));
     let mut signals = Signals::listen()?;
-    let receiver = settings.receiver.as_ref().filter(|_| !settings.report.dry_run);
-    let courier = receiver.map(|receiver| Courier::new(receiver, &proxies)).transpose()?;
-    let mut scratch =
-        Scratch::new(&std::env::temp_dir(), &settings.check, Lacks::find(std::env::home_dir().as_deref()))?;
-    panic::clean_up_after(&scratch, log.clone());
+    let status_server = settings.status_server.as_ref().filter(|_| !settings.report.dry_run);
+    let client = status_server.map(|status_server| Client::new(status_server, &proxies)).transpose()?;
+    let mut run_dir =
+        RunDir::new(&std::env::temp_dir(), &settings.ansible, Needs::find(std::env::home_dir().as_deref()))?;
+    panic_hook::clean_up_after(&run_dir, log.clone());
 
-    log.say(report::running(settings, ansible_cfg::ignored_in_working_directory(), scratch.secrets_on_disk()));
-    let run = Run { check: &settings.check, scratch: &scratch, colour: log.colour, redactor: log.redactor.as_ref() };
+    log.say(messages::running(settings, config::ignored_in_working_directory(), run_dir.secrets_on_disk()));
+    let run =
+        Run { ansible: &settings.ansible, run_dir: &run_dir, colour: log.colour, redactor: log.redactor.as_ref() };
     let ending = run.play(environment, &mut signals)?;
     if let Ending::Cancelled(signal) = ending {
         return Ok(cancelled(signal, None, log));
     }
-    let seen = observe(BufReader::new(scratch.take_events()?), scratch.nonce(), &settings.waivers);
+    let seen = collect(BufReader::new(run_dir.take_events()?), run_dir.nonce(), &settings.ignore);
     // What the network does with a status is no reason to keep secrets for it.
-    drop(scratch);
-    let mut judgement = judge(settings, &ending, &seen);
-    log.redactor.iter().for_each(|redactor| judgement.hide(redactor));
-    log.say(report::judged(settings, &judgement, &seen));
+    drop(run_dir);
+    let mut verdict = judge(settings, &ending, &seen);
+    log.redactor.iter().for_each(|redactor| verdict.hide(redactor));
+    log.say(messages::judged(settings, &verdict, &seen));
 
     let ansible_version = seen.ansible_version.as_deref();
     let pipeline = &settings.identity.pipeline;
-    let circumstances = Circumstances { pipeline, started, duration: clock.elapsed(), ansible_version };
-    let payloads = payloads(settings, &judgement, &circumstances)?;
-    log.say(report::payloads(&payloads, settings.report.dry_run));
+    let run_info = RunInfo { pipeline, started, duration: clock.elapsed(), ansible_version };
+    let payloads = payloads(settings, &verdict, &run_info)?;
+    log.say(messages::payloads(&payloads, settings.report.dry_run));
     if let Some(path) = &settings.report.payload_file {
         payload_file::write(path, &payloads.texts)?;
     }
-    log.say([report::posting(receiver, payloads.texts.len())]);
-    let round = courier.as_ref().map_or(Ok(Round::All), |courier| deliver(courier, &payloads, &mut signals, log))?;
-    Ok(match (round, &judgement.verdict) {
+    log.say([messages::posting(status_server, payloads.texts.len())]);
+    let round = client.as_ref().map_or(Ok(Round::All), |client| deliver(client, &payloads, &mut signals, log))?;
+    Ok(match (round, &verdict.status) {
         (Round::Cancelled(signal, arrived), _) => cancelled(signal, Some((arrived, payloads.texts.len())), log),
-        (Round::NotAll, _) | (Round::All, Verdict::Unknown) => FAILED,
-        (Round::All, _) if !judgement.complete() => FAILED,
-        (Round::All, Verdict::OutOfSync { .. }) if settings.report.fail_on_drift && courier.is_some() => DRIFTED,
-        (Round::All, Verdict::OutOfSync { .. } | Verdict::Synced) => DONE,
+        (Round::NotAll, _) | (Round::All, SyncStatus::Unknown) => FAILED,
+        (Round::All, _) if !verdict.complete() => FAILED,
+        (Round::All, SyncStatus::OutOfSync { .. }) if settings.report.fail_on_drift && client.is_some() => DRIFTED,
+        (Round::All, SyncStatus::OutOfSync { .. } | SyncStatus::Synced) => DONE,
     })
 }
 
@@ -98,25 +103,25 @@ enum Round {
 }
 
 /// Sends every payload, in the order of the servers' names.
-fn deliver(courier: &Courier, payloads: &Payloads, signals: &mut Signals, log: &Log) -> Result<Round> {
+fn deliver(client: &Client, payloads: &Payloads, signals: &mut Signals, log: &Log) -> Result<Round> {
     let mut taken = Vec::new();
     for (server, text) in &payloads.texts {
         let server = Some(server.as_str()).filter(|_| payloads.texts.len() > 1);
-        let say = |attempt, failure: &_, pause| log.say([report::attempt(server, attempt, failure, pause)]);
-        match courier.deliver(text, signals, say)? {
+        let say = |attempt, failure: &_, pause| log.say([messages::attempt(server, attempt, failure, pause)]);
+        match client.deliver(text, signals, say)? {
             Delivery::Delivered(status) => taken.push(status),
             Delivery::Cancelled(signal) => return Ok(Round::Cancelled(signal, taken.len())),
-            Delivery::Failed(failure, attempts) => log.say(report::undelivered(server, &failure, attempts)),
+            Delivery::Failed(failure, attempts) => log.say(messages::undelivered(server, &failure, attempts)),
         }
     }
     if taken.len() < payloads.texts.len() {
         return Ok(Round::NotAll);
     }
-    log.say(taken.last().copied().map(report::delivered));
+    log.say(taken.last().copied().map(messages::delivered));
     Ok(Round::All)
 }
 
 fn cancelled(signal: i32, arrived: Option<(usize, usize)>, log: &Log) -> u8 {
-    log.say(report::cancelled(signal, arrived));
+    log.say(messages::cancelled(signal, arrived));
     SIGNALLED.saturating_add(u8::try_from(signal).unwrap_or_default())
 }

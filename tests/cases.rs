@@ -113,8 +113,8 @@ fn run(name: &str) -> Result<(), String> {
     }
     let expected: Expected = serde_json::from_value(case.expect.into()).map_err(|error| error.to_string())?;
 
-    let scratch = tempfile::tempdir().unwrap();
-    let (work, target) = (scratch.path().join("work"), scratch.path().join("target"));
+    let run_dir = tempfile::tempdir().unwrap();
+    let (work, target) = (run_dir.path().join("work"), run_dir.path().join("target"));
     copy(&source, &work);
     std::fs::create_dir(&target).unwrap();
     let expand = |text: &str| {

@@ -102,7 +102,7 @@ impl Scene {
         (scene, child, lines)
     }
 
-    /// Waits until the janitor has done its work, which no exit code tells.
+    /// Waits until the cleanup has done its work, which no exit code tells.
     fn until_nothing_is_left(&self, private: &[PathBuf]) {
         let there = || {
             let left = fs::read_dir(self.path("tmp")).unwrap().count();

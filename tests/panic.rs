@@ -5,10 +5,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use plugin_gitops_status::account::Lacks;
+use plugin_gitops_status::ansible::passwd::Needs;
+use plugin_gitops_status::ansible::run_dir::RunDir;
 use plugin_gitops_status::log::Log;
-use plugin_gitops_status::panic;
-use plugin_gitops_status::scratch::Scratch;
+use plugin_gitops_status::panic_hook;
 use plugin_gitops_status::settings::Settings;
 
 const NAME: &str = "a_panic_ends_the_run_leaves_nothing_and_quotes_nothing";
@@ -31,8 +31,8 @@ fn a_panic_ends_the_run_leaves_nothing_and_quotes_nothing() {
     assert!(!log.contains("hunter2"), "{log}");
 
     let told = |name: &str| fs::read_to_string(folder.path().join(name)).unwrap();
-    for scratch in told("folders").lines() {
-        assert!(!Path::new(scratch).exists(), "{scratch} is left");
+    for run_dir in told("folders").lines() {
+        assert!(!Path::new(run_dir).exists(), "{run_dir} is left");
     }
     assert!(!PathBuf::from(format!("/proc/{}", told("pid"))).exists(), "the run is still there");
 }
@@ -41,12 +41,12 @@ fn a_panic_ends_the_run_leaves_nothing_and_quotes_nothing() {
 fn have_a_fault(folder: &Path) -> ! {
     let needed = ["PLUGIN_PLAYBOOK", "PLUGIN_REPO_NAME", "PLUGIN_SERVER_NAME"].map(|name| (name.into(), "x".into()));
     let settings = Settings::read(needed.into_iter().chain([("PLUGIN_DRY_RUN".into(), "yes".into())])).unwrap();
-    let scratch = Scratch::new(folder, &settings.check, Lacks::default()).unwrap();
-    let folders = scratch.folders().map(|folder| folder.display().to_string());
+    let run_dir = RunDir::new(folder, &settings.ansible, Needs::default()).unwrap();
+    let folders = run_dir.folders().map(|folder| folder.display().to_string());
     assert!(folders.iter().all(|folder| Path::new(folder).is_dir()), "{folders:?}");
     fs::write(folder.join("folders"), folders.join("\n")).unwrap();
     let run = Command::new("sleep").arg("600").spawn().unwrap();
     fs::write(folder.join("pid"), run.id().to_string()).unwrap();
-    panic::clean_up_after(&scratch, Log::new(&[]));
+    panic_hook::clean_up_after(&run_dir, Log::new(&[]));
     panic!("{}", "hunter2");
 }

@@ -14,15 +14,15 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use plugin_gitops_status::account::Lacks;
-use plugin_gitops_status::event_file::line;
-use plugin_gitops_status::observe::{Observation, observe};
-use plugin_gitops_status::payload::{Circumstances, payloads};
-use plugin_gitops_status::report;
-use plugin_gitops_status::run::{Ending, Run, Signals};
-use plugin_gitops_status::scratch::Scratch;
+use plugin_gitops_status::ansible::passwd::Needs;
+use plugin_gitops_status::ansible::run_dir::RunDir;
+use plugin_gitops_status::delivery::payload::{RunInfo, payloads};
+use plugin_gitops_status::evidence::collect::{Evidence, collect};
+use plugin_gitops_status::evidence::event_file::line;
+use plugin_gitops_status::log::messages;
+use plugin_gitops_status::process::supervise::{Ending, Run, Signals};
 use plugin_gitops_status::settings::Settings;
-use plugin_gitops_status::verdict::{Judgement, Verdict, judge};
+use plugin_gitops_status::verdict::judge::{SyncStatus, Verdict, judge};
 use support::{ansible_bin, copy, root, surroundings, variable};
 use time::macros::datetime;
 
@@ -81,23 +81,23 @@ impl Scene {
         Self { name, settings, ending: ending(read("ending").trim()), events: read("events") }
     }
 
-    fn judge(&self, events: &[u8]) -> (Observation, Judgement) {
-        let seen = observe(events, NONCE, &self.settings.waivers);
-        let judgement = judge(&self.settings, &self.ending, &seen);
-        (seen, judgement)
+    fn judge(&self, events: &[u8]) -> (Evidence, Verdict) {
+        let seen = collect(events, NONCE, &self.settings.ignore);
+        let verdict = judge(&self.settings, &self.ending, &seen);
+        (seen, verdict)
     }
 
     fn log(&self) -> String {
-        let (seen, judgement) = self.judge(self.events.as_bytes());
-        let circumstances = Circumstances {
+        let (seen, verdict) = self.judge(self.events.as_bytes());
+        let run_info = RunInfo {
             pipeline: &self.settings.identity.pipeline,
             started: datetime!(2026-04-21 10:30 UTC),
             duration: Duration::ZERO,
             ansible_version: seen.ansible_version.as_deref(),
         };
-        let payloads = payloads(&self.settings, &judgement, &circumstances).unwrap();
+        let payloads = payloads(&self.settings, &verdict, &run_info).unwrap();
         let lines =
-            report::judged(&self.settings, &judgement, &seen).into_iter().chain(report::payloads(&payloads, false));
+            messages::judged(&self.settings, &verdict, &seen).into_iter().chain(messages::payloads(&payloads, false));
         lines.map(|line| line.text + "\n").collect()
     }
 }
@@ -156,11 +156,11 @@ fn record(name: &str, case_name: &str) {
             .collect();
     environment.push(("HOME".into(), folder.path().into()));
     environment.extend(strings(&case, "environment").into_iter().map(|(name, value)| (name.into(), value.into())));
-    let scratch = Scratch::new(folder.path(), &settings.check, Lacks::default()).unwrap();
+    let run_dir = RunDir::new(folder.path(), &settings.ansible, Needs::default()).unwrap();
     std::env::set_current_dir(&work).unwrap();
-    let run = Run { check: &settings.check, scratch: &scratch, colour: false, redactor: None };
+    let run = Run { ansible: &settings.ansible, run_dir: &run_dir, colour: false, redactor: None };
     let ended = run.play(environment, &mut Signals::listen().unwrap()).unwrap();
-    let events = fs::read_to_string(scratch.callback_dir().join("events")).unwrap();
+    let events = fs::read_to_string(run_dir.callback_dir().join("events")).unwrap();
     std::env::set_current_dir(root()).unwrap();
 
     let clean = |text: &str| text.replace(&target_text, "/target").replace(&work.display().to_string(), "/repository");
@@ -208,8 +208,8 @@ fn every_recorded_scene_is_listed() {
 
 /// A bent copy of a scene's events must never be called in sync.
 fn never_synced(scene: &Scene, events: &[u8], how: &str) {
-    let (_, judgement) = scene.judge(events);
-    assert_ne!(judgement.verdict, Verdict::Synced, "{} is SYNCED after {how}", scene.name);
+    let (_, verdict) = scene.judge(events);
+    assert_ne!(verdict.status, SyncStatus::Synced, "{} is SYNCED after {how}", scene.name);
 }
 
 #[test]
@@ -313,7 +313,7 @@ fn an_added_drift_never_leaves_a_run_synced() {
             else {
                 continue;
             };
-            let waived = scene.settings.waivers.tasks.len() + scene.settings.waivers.files.len() > 0;
+            let waived = scene.settings.ignore.tasks.len() + scene.settings.ignore.files.len() > 0;
             let acts = events.iter().any(|event| {
                 let task = &event["task"];
                 let compares = ["copy", "file", "template"]
@@ -338,8 +338,9 @@ fn an_added_drift_never_leaves_a_run_synced() {
 
 #[test]
 fn scenes_hold_every_verdict() {
-    let verdicts: Vec<Verdict> = scenes().iter().map(|scene| scene.judge(scene.events.as_bytes()).1.verdict).collect();
-    assert!(verdicts.contains(&Verdict::Synced) && verdicts.contains(&Verdict::Unknown));
-    assert!(verdicts.iter().any(|verdict| matches!(verdict, Verdict::OutOfSync { .. })));
+    let verdicts: Vec<SyncStatus> =
+        scenes().iter().map(|scene| scene.judge(scene.events.as_bytes()).1.status).collect();
+    assert!(verdicts.contains(&SyncStatus::Synced) && verdicts.contains(&SyncStatus::Unknown));
+    assert!(verdicts.iter().any(|verdict| matches!(verdict, SyncStatus::OutOfSync { .. })));
     assert!(Path::new(&folder("files_differed")).exists());
 }

@@ -111,42 +111,42 @@ fn no_secret_is_in_a_message_or_in_debug_output() {
 fn both_list_forms_are_read() {
     let both = [read(&[("ignore", " a.conf , b/*,")]), read(&[("ignore", "[\"a.conf\", \"b/*\", null]")])];
     for settings in both {
-        let globs: Vec<&str> = settings.waivers.files.iter().map(glob::Pattern::as_str).collect();
+        let globs: Vec<&str> = settings.ignore.files.iter().map(glob::Pattern::as_str).collect();
         assert_eq!(globs, ["a.conf", "b/*"]);
     }
-    assert_eq!(read(&[("tags", "")]).check.tags, Vec::<String>::new());
-    assert_eq!(read(&[("limit", "a,b")]).check.limit.as_deref(), Some("a,b"));
-    assert_eq!(read(&[("args", "-e a=b")]).check.args, ["-e", "a=b"]);
-    assert_eq!(read(&[("args", "[\"-e\",\"a=b c\"]")]).check.args, ["-e", "a=b c"]);
+    assert_eq!(read(&[("tags", "")]).ansible.tags, Vec::<String>::new());
+    assert_eq!(read(&[("limit", "a,b")]).ansible.limit.as_deref(), Some("a,b"));
+    assert_eq!(read(&[("args", "-e a=b")]).ansible.args, ["-e", "a=b"]);
+    assert_eq!(read(&[("args", "[\"-e\",\"a=b c\"]")]).ansible.args, ["-e", "a=b c"]);
 }
 
 #[test]
 fn maps_and_key_value_lists_become_the_same_extra_vars() {
     for value in ["{\"a\":\"1\",\"b\":\"x y\"}", "a=1,b=x y", "[\"a=1\",\"b=x y\"]"] {
         let settings = read(&[("extra_vars", value)]);
-        assert_eq!(settings.check.extra_vars.unwrap().expose(), r#"{"a":"1","b":"x y"}"#, "{value}");
+        assert_eq!(settings.ansible.extra_vars.unwrap().expose(), r#"{"a":"1","b":"x y"}"#, "{value}");
     }
-    assert_eq!(read(&[("extra_vars", "{\"n\":3}")]).check.extra_vars.unwrap().expose(), r#"{"n":3}"#);
+    assert_eq!(read(&[("extra_vars", "{\"n\":3}")]).ansible.extra_vars.unwrap().expose(), r#"{"n":3}"#);
 }
 
 #[test]
 fn durations_and_booleans_are_read_in_every_form() {
     for (value, seconds) in [("90s", 90), ("2m", 120), ("1h30m", 5400), ("1h1m1s", 3661)] {
-        assert_eq!(read(&[("timeout", value)]).check.timeout, Duration::from_secs(seconds));
+        assert_eq!(read(&[("timeout", value)]).ansible.timeout, Duration::from_secs(seconds));
     }
     for (value, flag) in
         [("TRUE", true), ("yes", true), ("On", true), ("1", true), ("no", false), ("off", false), ("0", false)]
     {
-        assert_eq!(read(&[("check", value)]).check.check_mode, flag, "{value}");
+        assert_eq!(read(&[("check", value)]).ansible.check_mode, flag, "{value}");
     }
 }
 
 #[test]
 fn defaults_are_those_of_the_table() {
     let settings = read(&[]);
-    assert!(settings.check.check_mode);
-    assert_eq!(settings.check.timeout, Duration::from_secs(600));
-    let receiver = settings.receiver.unwrap();
+    assert!(settings.ansible.check_mode);
+    assert_eq!(settings.ansible.timeout, Duration::from_secs(600));
+    let receiver = settings.status_server.unwrap();
     assert_eq!((receiver.http_timeout, receiver.retry_for), (Duration::from_secs(10), Duration::from_secs(60)));
     for (name, default) in
         [("check", "`true`"), ("timeout", "`10m`"), ("http_timeout", "`10s`"), ("retry_for", "`60s`")]
@@ -157,7 +157,8 @@ fn defaults_are_those_of_the_table() {
 
 #[test]
 fn the_user_of_the_url_becomes_basic_auth() {
-    let receiver = read(&[("gitops_status_server_url", "https://me:p%40ss@status:8443/prefix/")]).receiver.unwrap();
+    let receiver =
+        read(&[("gitops_status_server_url", "https://me:p%40ss@status:8443/prefix/")]).status_server.unwrap();
     assert_eq!(receiver.endpoint.to_string(), "https://status:8443/prefix/api/status");
     let (user, password) = receiver.basic_auth.unwrap();
     assert_eq!((user.as_str(), password.expose()), ("me", "p@ss"));

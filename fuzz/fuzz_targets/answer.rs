@@ -9,9 +9,9 @@ use std::sync::{Mutex, MutexGuard, OnceLock};
 use std::time::Duration;
 
 use libfuzzer_sys::fuzz_target;
-use plugin_gitops_status::deliver::{Courier, Delivery, retry_after_in};
-use plugin_gitops_status::proxy;
-use plugin_gitops_status::run::Signals;
+use plugin_gitops_status::delivery::client::{Client, Delivery, retry_after_in};
+use plugin_gitops_status::delivery::proxy;
+use plugin_gitops_status::process::supervise::Signals;
 use plugin_gitops_status::settings::Settings;
 
 /// Handlers are for ever, so they are set once and what they write to is never closed.
@@ -54,12 +54,12 @@ fuzz_target!(|data: &[u8]| {
         ("PLUGIN_GITOPS_STATUS_SERVER_URL", &format!("http://{address}")),
     ];
     let settings = Settings::read(settings.map(|(name, value)| (name.into(), value.into()))).unwrap();
-    let mut receiver = settings.receiver.unwrap();
+    let mut receiver = settings.status_server.unwrap();
     // One attempt.
     receiver.retry_for = Duration::from_millis(1);
-    let courier = Courier::new(&receiver, &proxy::variables(&[])).unwrap();
+    let client = Client::new(&receiver, &proxy::variables(&[])).unwrap();
     *ANSWER.lock().unwrap() = data.to_vec();
-    let delivery = courier.deliver("{}", &mut signals(), |_, _, _| {}).unwrap();
+    let delivery = client.deliver("{}", &mut signals(), |_, _, _| {}).unwrap();
     if let Delivery::Delivered(status) = delivery {
         // 1xx answers may stand before the one that counts.
         let said = String::from_utf8_lossy(data).into_owned();

@@ -5,12 +5,12 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use plugin_gitops_status::event_file::line;
-use plugin_gitops_status::observe::observe;
-use plugin_gitops_status::report::judged;
-use plugin_gitops_status::run::Ending;
+use plugin_gitops_status::evidence::event_file::line;
+use plugin_gitops_status::evidence::collect::collect;
+use plugin_gitops_status::log::messages::judged;
+use plugin_gitops_status::process::supervise::Ending;
 use plugin_gitops_status::settings::Settings;
-use plugin_gitops_status::verdict::{Verdict, judge};
+use plugin_gitops_status::verdict::judge::{SyncStatus, judge};
 use serde_json::Value;
 
 fn settings() -> Settings {
@@ -58,23 +58,23 @@ fn proven(texts: &[String]) -> bool {
 fuzz_target!(|data: &[u8]| {
     let settings = settings();
     let judged_as = |stream: &[u8]| {
-        let seen = observe(stream, "n", &settings.waivers);
-        let judgement = judge(&settings, &Ending::Exited(0), &seen);
-        for line in judged(&settings, &judgement, &seen) {
+        let seen = collect(stream, "n", &settings.ignore);
+        let verdict = judge(&settings, &Ending::Exited(0), &seen);
+        for line in judged(&settings, &verdict, &seen) {
             let shown = line.painted(false);
             assert!(!shown.chars().any(|c| c.is_control()), "{shown:?}");
         }
-        judgement.verdict
+        verdict.status
     };
-    assert_eq!(judged_as(data), Verdict::Unknown, "unsigned lines were believed");
+    assert_eq!(judged_as(data), SyncStatus::Unknown, "unsigned lines were believed");
     let Ok(data) = std::str::from_utf8(data) else { return };
     let texts = texts(data);
     let stream: String = texts.iter().map(|text| line("n", text)).collect();
-    if judged_as(stream.as_bytes()) == Verdict::Synced {
+    if judged_as(stream.as_bytes()) == SyncStatus::Synced {
         assert!(proven(&texts), "in sync without proof:\n{stream}");
         for end in [stream.len() - 1, stream.len() / 2] {
             let cut = &stream.as_bytes()[..end];
-            assert!(cut.ends_with(b"\n") || judged_as(cut) != Verdict::Synced, "in sync though cut at {end}:\n{stream}");
+            assert!(cut.ends_with(b"\n") || judged_as(cut) != SyncStatus::Synced, "in sync though cut at {end}:\n{stream}");
         }
     }
 });

@@ -1,0 +1,26 @@
+//! What happens when this program has a fault of its own: the run is ended, nothing is left, nothing is claimed.
+//!
+//! A hook and not unwinding: unwinding would leave the playbook running, and its tables are a tenth of the binary.
+
+use std::process::exit;
+
+use crate::ansible::run_dir::RunDir;
+use crate::log::Log;
+use crate::log::messages;
+use crate::process::supervise::end_the_rest;
+
+/// From here on a panic ends every process of the run, removes `run_dir` from the disk, says where it happened and
+/// exits 1.
+pub fn clean_up_after(run_dir: &RunDir, log: Log) {
+    let (folders, cleanup) = (run_dir.folders(), run_dir.cleanup());
+    std::panic::set_hook(Box::new(move |panic| {
+        end_the_rest(cleanup);
+        for folder in &folders {
+            // What cannot be removed cannot be helped here either.
+            let _ = std::fs::remove_dir_all(folder);
+        }
+        // Not the panic's words: they may quote the text that was being worked on, and that may be a secret.
+        log.say(messages::fault(panic.location().map(ToString::to_string)));
+        exit(1)
+    }));
+}

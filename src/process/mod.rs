@@ -1,0 +1,3 @@
+//! Runs a child process to its end.
+
+pub mod supervise;

@@ -1,0 +1,177 @@
+//! The private key as ssh needs it: repaired where a secret store bent it, refused with a sentence where it cannot work.
+//!
+//! The OpenSSH format is walked through (`PROTOCOL.key` of OpenSSH), PEM formats down to their outermost length. What
+//! only ssh itself can tell is asked of `ssh-keygen`, where there is one.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+
+use crate::settings::read::Secret;
+
+/// What to do about a passphrase; ssh has nobody to ask for it.
+const PASSPHRASE: &str = "is protected by a passphrase, which nobody could type here; make a key without one for this \
+                          pipeline (ssh-keygen -t ed25519 -N '')";
+
+const TRUNCATED: &str = "is cut off or damaged; store the whole file, from its BEGIN line to its END line";
+
+/// The key with LF line ends and a last one.
+///
+/// # Errors
+/// The end of a sentence that begins with the setting's name.
+pub fn repaired(text: &str) -> Result<Secret, &'static str> {
+    // Some secret stores keep one line and write the line ends out.
+    let text = text.replace('\r', "\n");
+    let text = if text.trim().contains('\n') { text } else { text.replace("\\n", "\n") };
+    let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let (Some(first), Some(last)) = (lines.first(), lines.last()) else { return Err(TRUNCATED) };
+    if ["ssh-", "ecdsa-", "sk-"].iter().any(|prefix| first.starts_with(prefix)) || first.contains("PUBLIC KEY") {
+        return Err("is a public key; store the private one, the file without .pub");
+    }
+    if first.starts_with("PuTTY-User-Key-File") {
+        return Err("is in PuTTY's format; convert it (puttygen KEY -O private-openssh -o NEW)");
+    }
+    if !first.starts_with("-----BEGIN ") || !first.ends_with(" PRIVATE KEY-----") {
+        return Err("is no private key; its first line reads -----BEGIN OPENSSH PRIVATE KEY----- or the like");
+    }
+    if **last != first.replace("BEGIN", "END") {
+        return Err(TRUNCATED);
+    }
+    if first.contains("ENCRYPTED")
+        || lines.iter().any(|line| line.starts_with("Proc-Type:") && line.contains("ENCRYPTED"))
+    {
+        return Err(PASSPHRASE);
+    }
+    let body = &lines[1..lines.len() - 1];
+    let bytes = |body: &[&str]| BASE64_STANDARD.decode(body.concat()).map_err(|_| TRUNCATED);
+    if first.contains("OPENSSH") {
+        let bytes = bytes(body)?;
+        if unencrypted(&bytes).ok_or(TRUNCATED)? {
+            return Ok(Secret::new(lines.join("\n") + "\n"));
+        }
+        return Err(PASSPHRASE);
+    }
+    // PEM may have headers before the key.
+    let headers = body.iter().take_while(|line| line.contains(':')).count();
+    let bytes = bytes(&body[headers..])?;
+    if outer_length(&bytes) != Some(bytes.len()) {
+        return Err(TRUNCATED);
+    }
+    Ok(Secret::new(lines.join("\n") + "\n"))
+}
+
+/// Why ssh cannot use the key at `path`, as a sentence; `None` also where there is no `ssh-keygen` to ask.
+pub fn unusable(path: &Path) -> Option<String> {
+    let asked = Command::new("ssh-keygen")
+        .args(["-y", "-P", "", "-f"])
+        .arg(path)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
+    let damaged = asked.is_ok_and(|status| !status.success());
+    damaged.then(|| {
+        "`ssh_private_key` is damaged, ssh-keygen cannot read it; store the whole file as it was made".to_owned()
+    })
+}
+
+/// Whether a whole OpenSSH key is without a passphrase; `None` where it is not whole.
+fn unencrypted(bytes: &[u8]) -> Option<bool> {
+    let mut rest = bytes.strip_prefix(b"openssh-key-v1\0")?;
+    let cipher = string(&mut rest)?;
+    let (_kdf, _options) = (string(&mut rest)?, string(&mut rest)?);
+    let (count, after) = rest.split_at_checked(4)?;
+    rest = after;
+    for _ in 0..u32::from_be_bytes(count.try_into().ok()?) {
+        string(&mut rest)?;
+    }
+    string(&mut rest)?;
+    (rest.is_empty() || cipher != b"none").then_some(cipher == b"none")
+}
+
+/// One string of the SSH protocol: its length as four bytes, then itself.
+fn string<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
+    let (length, after) = rest.split_at_checked(4)?;
+    let length = usize::try_from(u32::from_be_bytes(length.try_into().ok()?)).ok()?;
+    let (text, after) = after.split_at_checked(length)?;
+    *rest = after;
+    Some(text)
+}
+
+/// The length of a DER sequence with its header, as its header says it.
+fn outer_length(bytes: &[u8]) -> Option<usize> {
+    let [0x30, first, rest @ ..] = bytes else { return None };
+    if *first < 0x80 {
+        return Some(usize::from(*first) + 2);
+    }
+    let digits = rest.get(..usize::from(first & 0x7f))?;
+    let length =
+        digits.iter().try_fold(0usize, |length, digit| length.checked_mul(256)?.checked_add(usize::from(*digit)))?;
+    length.checked_add(2 + digits.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::process::Command;
+
+    /// A key of `ssh-keygen` itself.
+    fn made(arguments: &[&str]) -> (tempfile::TempDir, std::path::PathBuf, String) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("key");
+        let made = Command::new("ssh-keygen").args(["-q", "-f"]).arg(&path).args(arguments).status().unwrap();
+        assert!(made.success());
+        let text = std::fs::read_to_string(&path).unwrap();
+        (folder, path, text)
+    }
+
+    #[test]
+    fn keys_of_every_format_are_repaired_and_usable() {
+        for arguments in [
+            &["-t", "ed25519", "-N", ""][..],
+            &["-t", "rsa", "-b", "2048", "-N", ""],
+            &["-t", "rsa", "-b", "2048", "-m", "PEM", "-N", ""],
+            &["-t", "ecdsa", "-m", "PKCS8", "-N", ""],
+        ] {
+            let (_folder, path, text) = made(arguments);
+            for bent in [
+                text.replace('\n', "\r\n"),
+                text.replace('\n', "\r"),
+                text.trim_end().to_owned(),
+                text.replace('\n', "\\n"),
+                format!("\n  {text}\n"),
+            ] {
+                assert_eq!(repaired(&bent).unwrap().expose(), text, "{arguments:?}");
+            }
+            assert_eq!(unusable(&path), None);
+            std::fs::write(&path, text.replacen('A', "B", 40)).unwrap();
+            assert!(unusable(&path).unwrap().contains("damaged"));
+        }
+    }
+
+    #[test]
+    fn keys_that_cannot_work_are_refused_with_the_reason() {
+        let (_folder, path, text) = made(&["-t", "ed25519", "-N", "secret"]);
+        assert_eq!(repaired(&text), Err(PASSPHRASE));
+        let public = std::fs::read_to_string(path.with_extension("pub")).unwrap();
+        assert!(repaired(&public).unwrap_err().contains("public key"));
+        let (_folder, _, text) = made(&["-t", "rsa", "-b", "2048", "-m", "PEM", "-N", "secret"]);
+        assert_eq!(repaired(&text), Err(PASSPHRASE));
+        for arguments in [&["-t", "ed25519", "-N", ""][..], &["-t", "rsa", "-b", "2048", "-m", "PEM", "-N", ""]] {
+            let (_folder, _, text) = made(arguments);
+            let lines: Vec<&str> = text.lines().collect();
+            assert_eq!(repaired(&lines[..lines.len() - 1].join("\n")), Err(TRUNCATED));
+            let hole: Vec<&str> =
+                lines.iter().enumerate().filter(|(index, _)| *index != 2).map(|(_, line)| *line).collect();
+            assert_eq!(repaired(&hole.join("\n")), Err(TRUNCATED));
+            let mut foreign = lines.clone();
+            foreign.insert(3, "Comment: none of the key's");
+            assert_eq!(repaired(&foreign.join("\n")), Err(TRUNCATED));
+        }
+        assert!(repaired("PuTTY-User-Key-File-3: x\ny").unwrap_err().contains("puttygen"));
+        assert!(repaired("hello").unwrap_err().contains("no private key"));
+        assert_eq!(repaired(" "), Err(TRUNCATED));
+    }
+}
