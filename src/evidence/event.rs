@@ -22,6 +22,7 @@ pub enum Event<'a> {
     /// A play ended early because no host was left.
     NoHostsLeft(Empty),
     /// How a host is reached, where its variables say something that this run cannot overrule.
+    #[serde(rename = "reach")]
     ConnectionOverride(ConnectionOverride),
     /// What a task is; comes before anything names its number.
     Task(Task),

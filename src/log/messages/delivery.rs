@@ -1,0 +1,97 @@
+//! The payload and its delivery.
+
+use std::time::Duration;
+
+use super::{Line, Tone, counted, listed};
+use crate::delivery::client::{Failure, FailureKind};
+use crate::delivery::payload::Payloads;
+use crate::settings::StatusServer;
+use crate::verdict::explain::hosts;
+
+/// The third heading, and the hosts it leaves out. In a dry run every payload is shown, else a fleet's list is cut.
+pub fn payloads(payloads: &Payloads, dry_run: bool) -> Vec<Line> {
+    let texts: Vec<String> = payloads.texts.values().cloned().collect();
+    let mut lines = match texts.as_slice() {
+        [] => vec![Line::new(Tone::Step, "[3/4] Payload: none, nothing is claimed")],
+        [text] => vec![Line::new(Tone::Step, format!("[3/4] Payload: {text}"))],
+        texts => vec![Line::new(Tone::Step, format!("[3/4] Payloads, one for each of {} hosts:", texts.len()))],
+    };
+    if texts.len() > 1 && dry_run {
+        lines.extend(texts.iter().map(|text| Line::new(Tone::Plain, format!("        {text}"))));
+    } else if texts.len() > 1 {
+        lines.extend(listed("", &texts));
+    }
+    if let (false, Some(unknown)) = (texts.is_empty(), hosts(&payloads.unknown)) {
+        lines.push(Line::new(Tone::Error, format!("nothing is claimed for {unknown}; the reasons stand above")));
+    }
+    lines
+}
+
+/// The fourth heading; there is no status_server in a dry run.
+pub fn posting(status_server: Option<&StatusServer>, count: usize) -> Line {
+    let text = match status_server {
+        None => "[4/4] Dry run, nothing is sent".to_owned(),
+        Some(_) if count == 0 => "[4/4] Nothing is sent".to_owned(),
+        Some(status_server) => format!("[4/4] POST {}", status_server.endpoint),
+    };
+    Line::new(Tone::Step, text)
+}
+
+/// One attempt that failed, and when the next one comes. `host` only with several payloads.
+pub fn attempt(host: Option<&str>, attempt: u32, failure: &Failure, pause: Duration) -> Line {
+    let host = host.map(|host| format!("{host}: ")).unwrap_or_default();
+    let next = format!("; next attempt in {:.1} s", pause.as_secs_f64());
+    Line::new(Tone::Warning, format!("        {host}attempt {attempt}: {}{next}", failed(failure)))
+}
+
+/// The last line of a delivery that went well.
+pub fn delivered(status: u16) -> Line {
+    Line::new(Tone::Good, format!("✓ Status update successful (HTTP {status})"))
+}
+
+/// A payload that did not arrive, and what its reader should check.
+pub fn undelivered(host: Option<&str>, failure: &Failure, attempts: u32) -> Vec<Line> {
+    let whose = host.map(|host| format!(" of {host}")).unwrap_or_default();
+    let attempts = counted(attempts as usize, "attempt");
+    vec![
+        Line::new(Tone::Error, format!("cannot deliver the status{whose}: {} ({attempts})", failed(failure))),
+        Line::new(Tone::Remedy, format!("  check {}", to_check(failure.kind))),
+    ]
+}
+
+fn failed(failure: &Failure) -> String {
+    let cause = &failure.cause;
+    match failure.kind {
+        FailureKind::Dns => "the server's name does not resolve".to_owned(),
+        FailureKind::Connection => format!("the connection failed: {cause}"),
+        FailureKind::Timeout => "no answer in time".to_owned(),
+        FailureKind::Certificate => format!("the server is not trusted: {cause}"),
+        FailureKind::Protocol => format!("the exchange failed: {cause}"),
+        FailureKind::Status(status) => format!("HTTP {status}: {cause}"),
+    }
+}
+
+fn to_check(kind: FailureKind) -> &'static str {
+    match kind {
+        FailureKind::Dns => "the host name in `gitops_status_server_url`, and that this step may use the cluster's DNS",
+        FailureKind::Connection => {
+            "that the status server runs, its port, and that a network policy lets this step reach it"
+        }
+        FailureKind::Timeout => {
+            "that the status server is not overloaded and no firewall drops packets; or raise `http_timeout`"
+        }
+        FailureKind::Certificate => {
+            "`ca_cert`, the host name in `gitops_status_server_url`, and the server's certificate"
+        }
+        FailureKind::Protocol => "that `gitops_status_server_url` is the status server, with the right scheme and port",
+        FailureKind::Status(300..=399) => {
+            "`gitops_status_server_url`: write the address it redirects to, and mind that it may be a login page"
+        }
+        FailureKind::Status(401 | 403 | 407) => "`status_server_token`, or the user and password of the URL",
+        FailureKind::Status(404 | 405) => "the path of `gitops_status_server_url`; /api/status is added to it",
+        FailureKind::Status(408 | 425 | 429 | 500..) => {
+            "the status server's own log, and its load; or raise `retry_for`"
+        }
+        FailureKind::Status(_) => "that the status server and this plugin speak the same version of the payload",
+    }
+}
