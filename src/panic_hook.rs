@@ -7,14 +7,14 @@ use std::process::exit;
 use crate::ansible::run_dir::RunDir;
 use crate::log::Log;
 use crate::log::messages;
-use crate::process::supervise::end_the_rest;
+use crate::process::descendants::kill_descendants;
 
 /// From here on a panic ends every process of the run, removes `run_dir` from the disk, says where it happened and
 /// exits 1.
 pub fn clean_up_after(run_dir: &RunDir, log: Log) {
     let (folders, cleanup) = (run_dir.folders(), run_dir.cleanup());
     std::panic::set_hook(Box::new(move |panic| {
-        end_the_rest(cleanup);
+        kill_descendants(cleanup);
         for folder in &folders {
             // What cannot be removed cannot be helped here either.
             let _ = std::fs::remove_dir_all(folder);

@@ -17,6 +17,7 @@ use rustix::process::Pid;
 
 use crate::ansible::cleanup::{Cleanup, Leftovers};
 use crate::ansible::passwd::{self, Needs};
+use crate::random;
 use crate::settings::{AnsibleSettings, Secret};
 
 const CALLBACK: &str = include_str!("callback.py");
@@ -60,7 +61,7 @@ impl RunDir {
     /// # Errors
     /// A directory or file that cannot be made, by its path.
     pub fn new(temporary: &Path, ansible: &AnsibleSettings, needs: Needs) -> Result<Self> {
-        let nonce = format!("drift_events_{}", random()?);
+        let nonce = format!("drift_events_{}", random::hex_128()?);
         let cannot_make = || {
             format!(
                 "cannot make a private directory in `{}`; set TMPDIR to a directory that can be written",
@@ -235,13 +236,6 @@ fn write_private(path: &Path, content: &str) -> Result<()> {
 
 fn cannot_write(path: &Path) -> String {
     format!("cannot write `{}`", path.display())
-}
-
-/// 128 random bits in hexadecimal.
-pub(crate) fn random() -> Result<String> {
-    let mut bytes = [0u8; 16];
-    rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty()).context("cannot get random bytes")?;
-    Ok(format!("{:032x}", u128::from_ne_bytes(bytes)))
 }
 
 #[cfg(test)]
