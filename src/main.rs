@@ -58,18 +58,17 @@ fn step(settings: &Settings, environment: Environment, log: &Log) -> Result<u8> 
     let mut signals = Signals::listen()?;
     let status_server = settings.status_server.as_ref().filter(|_| !settings.report.dry_run);
     let client = status_server.map(|status_server| Client::new(status_server, &proxies)).transpose()?;
-    let mut run_dir =
-        RunDir::new(&std::env::temp_dir(), &settings.ansible, Needs::find(std::env::home_dir().as_deref()))?;
+    let run_dir = RunDir::new(&std::env::temp_dir(), &settings.ansible, Needs::find(std::env::home_dir().as_deref()))?;
     panic_hook::clean_up_after(&run_dir, log.clone());
 
-    log.say(messages::running(settings, config::ignored_in_working_directory(), run_dir.secrets_on_disk()));
+    log.say(messages::running(settings, config::ignored_in_working_directory(), run_dir.has_secrets_on_disk()));
     let run =
         Run { ansible: &settings.ansible, run_dir: &run_dir, colour: log.colour, redactor: log.redactor.as_ref() };
     let ending = run.play(environment, &mut signals)?;
     if let Ending::Cancelled(signal) = ending {
         return Ok(cancelled(signal, None, log));
     }
-    let seen = collect(BufReader::new(run_dir.take_events()?), run_dir.nonce(), &settings.ignore);
+    let seen = collect(BufReader::new(run_dir.events()), run_dir.nonce(), &settings.ignore);
     // What the network does with a status is no reason to keep secrets for it.
     drop(run_dir);
     let mut verdict = judge(settings, &ending, &seen);

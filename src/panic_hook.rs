@@ -12,12 +12,12 @@ use crate::process::descendants::kill_descendants;
 /// From here on a panic ends every process of the run, removes `run_dir` from the disk, says where it happened and
 /// exits 1.
 pub fn clean_up_after(run_dir: &RunDir, log: Log) {
-    let (folders, cleanup) = (run_dir.folders(), run_dir.cleanup());
+    let (directories, cleanup) = (run_dir.directories(), run_dir.cleanup());
     std::panic::set_hook(Box::new(move |panic| {
         kill_descendants(cleanup);
-        for folder in &folders {
+        for directory in &directories {
             // What cannot be removed cannot be helped here either.
-            let _ = std::fs::remove_dir_all(folder);
+            let _ = std::fs::remove_dir_all(directory);
         }
         // Not the panic's words: they may quote the text that was being worked on, and that may be a secret.
         log.say(messages::fault(panic.location().map(ToString::to_string)));

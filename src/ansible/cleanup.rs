@@ -1,5 +1,8 @@
 //! Cleans up where this program is killed and cannot: Woodpecker's local backend ends a step with SIGKILL to its whole
 //! process group. A small process in a group of its own waits for us to be gone, whatever the reason.
+//!
+//! Not here: cleaning up while we live. Dropping [`super::run_dir::RunDir`] removes its files, and the end of a run ends
+//! its processes.
 
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
@@ -14,7 +17,7 @@ pub struct Leftovers {
     /// Stands in the environment of every process of the run, and of no other.
     pub mark: String,
     /// The directories that have to go with the run.
-    pub folders: [PathBuf; 2],
+    pub directories: [PathBuf; 2],
 }
 
 /// Its standard input ends when the last process that can write to it does, and that is us alone. It waits without a
@@ -49,7 +52,7 @@ impl Cleanup {
     pub fn start(leftovers: &Leftovers) -> Result<Self> {
         Command::new("/bin/sh")
             .args(["-c", SCRIPT, "gitops-status-cleanup", &leftovers.mark])
-            .args(&leftovers.folders)
+            .args(&leftovers.directories)
             // Nothing of ours, neither secrets nor the mark that it looks for.
             .env_clear()
             .env("PATH", "/usr/local/bin:/usr/bin:/bin")

@@ -68,8 +68,8 @@ impl Run<'_> {
         if let Some(why) = command::missing(ansible).or_else(|| ssh_key::unusable(run_dir.private_key()?)) {
             return Ok(Ending::NotStarted(why));
         }
-        let invocation = command::invocation(ansible, run_dir, environment, self.colour);
-        if let Some(installation) = command::installation(ansible, &invocation) {
+        let playbook = command::playbook(ansible, run_dir, environment, self.colour);
+        if let Some(installation) = command::installation(ansible, &playbook) {
             let failed = match self.watch(&installation, signals)? {
                 Ending::Exited(0) => None,
                 Ending::Exited(code) => Some(format!("exited with code {code}")),
@@ -81,7 +81,7 @@ impl Run<'_> {
                 return Ok(Ending::NotStarted(not_installed(ansible, &failed)));
             }
         }
-        self.watch(&invocation, signals)
+        self.watch(&playbook, signals)
     }
 
     /// Runs one program to its end.
@@ -91,7 +91,7 @@ impl Run<'_> {
         command
             .args(&invocation.arguments)
             .env_clear()
-            .envs(&invocation.environment)
+            .envs(invocation.environment.iter())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -100,7 +100,7 @@ impl Run<'_> {
         let mut child = match command.spawn() {
             Ok(child) => child,
             Err(error) => {
-                kill_descendants(invocation.cleanup);
+                kill_descendants(self.run_dir.cleanup());
                 return Ok(Ending::NotStarted(not_started(invocation.program, &error)));
             }
         };
@@ -122,7 +122,7 @@ impl Run<'_> {
             }
             signals.sleep(left);
         };
-        kill_descendants(invocation.cleanup);
+        kill_descendants(self.run_dir.cleanup());
         // Nobody is left who could write, unless a process of another user could not be ended.
         shown.wait(GRACE);
         // A signal may have reached the whole group at once, and Ansible may have ended before us.
