@@ -11,5 +11,6 @@ pub mod process;
 pub mod evidence;
 pub mod verdict;
 pub mod delivery;
+pub mod outcome;
 pub mod log;
 pub mod panic_hook;

@@ -38,19 +38,32 @@ pub fn running(settings: &Settings, config_ignored: bool, secrets_on_disk: bool)
     lines
 }
 
-/// The step was ended by a signal; `arrived` says how many of how many payloads were taken by then, where any was to be sent.
-pub fn cancelled(signal: i32, arrived: Option<(usize, usize)>) -> Vec<Line> {
+/// The step was ended by a signal before anything was sent.
+pub fn cancelled(signal: i32) -> Vec<Line> {
+    vec![Line::new(
+        Tone::Error,
+        format!("cancelled by {}: nothing is claimed; nothing more is sent", signal_name(signal)),
+    )]
+}
+
+/// The step was ended by a signal when `delivered` of `of` payloads had been taken.
+pub fn cancelled_while_sending(signal: i32, delivered: usize, of: usize) -> Vec<Line> {
+    let (signal, payloads) = (signal_name(signal), counted(of, "payload"));
+    vec![Line::new(
+        Tone::Error,
+        format!(
+            "cancelled by {signal}: {delivered} of {payloads} had arrived, the next may have been on its way; nothing more \
+             is sent"
+        ),
+    )]
+}
+
+fn signal_name(signal: i32) -> String {
     let name = match signal {
         1 => "SIGHUP",
         2 => "SIGINT",
         15 => "SIGTERM",
         _ => "a signal",
     };
-    let claimed = match arrived {
-        None => "nothing is claimed".to_owned(),
-        Some((arrived, all)) => {
-            format!("{arrived} of {} had arrived, the next may have been on its way", counted(all, "payload"))
-        }
-    };
-    vec![Line::new(Tone::Error, format!("cancelled by {name} ({signal}): {claimed}; nothing more is sent"))]
+    format!("{name} ({signal})")
 }
