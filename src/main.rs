@@ -15,7 +15,7 @@ use plugin_gitops_status::delivery::send::send;
 use plugin_gitops_status::delivery::{payload_file, proxy};
 use plugin_gitops_status::evidence::collect::collect;
 use plugin_gitops_status::log::Log;
-use plugin_gitops_status::log::messages::{self, Line};
+use plugin_gitops_status::log::messages::{self, Line, Surroundings};
 use plugin_gitops_status::outcome::Outcome;
 use plugin_gitops_status::output::redact::redactor;
 use plugin_gitops_status::panic_hook;
@@ -30,6 +30,7 @@ type Environment = Vec<(OsString, OsString)>;
 fn main() -> ExitCode {
     let environment: Environment = std::env::vars_os().collect();
     let log = Log::new(&environment);
+    panic_hook::install(log.clone());
     let outcome = match std::env::args_os().nth(1) {
         Some(argument) => {
             messages::answer(&argument.to_string_lossy()).map(|lines| log.say(lines)).map(|()| Outcome::Done)
@@ -58,7 +59,11 @@ fn step(settings: &Settings, environment: Environment, log: &Log) -> Result<Outc
     let run_dir = RunDir::new(&std::env::temp_dir(), &settings.ansible, Needs::find(std::env::home_dir().as_deref()))?;
     panic_hook::clean_up_after(&run_dir, log.clone());
 
-    log.say(messages::running(settings, config::ignored_in_working_directory(), run_dir.has_secrets_on_disk()));
+    let surroundings = Surroundings {
+        config_ignored: config::ignored_in_working_directory(),
+        secrets_on_disk: run_dir.has_secrets_on_disk(),
+    };
+    log.say(messages::running(settings, surroundings));
     let run =
         Run { ansible: &settings.ansible, run_dir: &run_dir, colour: log.colour, redactor: log.redactor.as_ref() };
     let ending = run.play(environment, &mut signals)?;

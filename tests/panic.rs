@@ -27,7 +27,7 @@ fn a_panic_ends_the_run_leaves_nothing_and_quotes_nothing() {
         .unwrap();
     let log = String::from_utf8_lossy(&ended.stderr);
     assert_eq!(ended.status.code(), Some(1), "{log}");
-    assert!(log.contains("this program has a fault of its own (at tests/panic.rs:"), "{log}");
+    assert!(log.contains("internal error at tests/panic.rs:"), "{log}");
     assert!(!log.contains("hunter2"), "{log}");
 
     let told = |name: &str| fs::read_to_string(folder.path().join(name)).unwrap();

@@ -42,7 +42,9 @@ rm -rf -- "$@"
 
 /// The process that waits for our end, and that is ended when there is nothing left to clean up.
 #[derive(Debug)]
-pub struct Cleanup(Child);
+pub struct Cleanup {
+    shell: Child,
+}
 
 impl Cleanup {
     /// Starts to wait; the directories need not be there yet.
@@ -61,20 +63,20 @@ impl Cleanup {
             .stderr(Stdio::null())
             .process_group(0)
             .spawn()
-            .map(Self)
+            .map(|shell| Self { shell })
             .context("cannot start `/bin/sh`, which cleans up if this step is killed; Ansible needs it too")
     }
 
     /// The process, which is not one of the run.
     pub fn pid(&self) -> Pid {
-        Pid::from_child(&self.0)
+        Pid::from_child(&self.shell)
     }
 }
 
 impl Drop for Cleanup {
     fn drop(&mut self) {
         // Before its standard input ends, which it would take for our end. It may be gone, and that is what is wanted.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        let _ = self.shell.kill();
+        let _ = self.shell.wait();
     }
 }
