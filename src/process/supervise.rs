@@ -9,7 +9,6 @@
 //! When the run and a signal end the step at the same moment, the signal counts: what was cancelled claims nothing.
 
 use std::ffi::OsString;
-use std::io::ErrorKind;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -21,10 +20,10 @@ use super::descendants::{adopt_orphans, collect_ended, kill_descendants};
 use super::output;
 use super::signals::Signals;
 use crate::ansible::command::{self, Invocation};
+use crate::ansible::preflight::{self, InstallFailure, NotStarted};
 use crate::ansible::run_dir::RunDir;
 use crate::output::redact::Redactor;
 use crate::settings::AnsibleSettings;
-use crate::settings::ssh_key;
 
 /// How long `ansible-playbook` has between SIGTERM and SIGKILL.
 const GRACE: Duration = Duration::from_secs(2);
@@ -32,8 +31,8 @@ const GRACE: Duration = Duration::from_secs(2);
 /// How a run ended. A playbook that fails is an ending; only what *we* could not do is an error.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ending {
-    /// It never ran, with the reason and the remedy.
-    NotStarted(String),
+    /// It never ran.
+    NotStarted(NotStarted),
     /// It exited with this code.
     Exited(i32),
     /// It was ended by this signal, which was not ours.
@@ -65,20 +64,24 @@ impl Run<'_> {
     /// When the processes of the run cannot be watched. A missing program or playbook is an [`Ending`].
     pub fn play(&self, environment: Vec<(OsString, OsString)>, signals: &mut Signals) -> Result<Ending> {
         let Self { ansible, run_dir, .. } = self;
-        if let Some(why) = command::missing(ansible).or_else(|| ssh_key::unusable(run_dir.private_key()?)) {
-            return Ok(Ending::NotStarted(why));
+        if let Some(missing) = preflight::missing(ansible).into_iter().next() {
+            return Ok(Ending::NotStarted(NotStarted::Missing(missing)));
+        }
+        if run_dir.private_key().is_some_and(preflight::is_damaged_key) {
+            return Ok(Ending::NotStarted(NotStarted::DamagedKey));
         }
         let playbook = command::playbook(ansible, run_dir, environment, self.colour);
         if let Some(installation) = command::installation(ansible, &playbook) {
             let failed = match self.watch(&installation, signals)? {
                 Ending::Exited(0) => None,
-                Ending::Exited(code) => Some(format!("exited with code {code}")),
-                Ending::Killed(signal) => Some(format!("was ended by signal {signal}")),
-                Ending::TimedOut => Some("was not over within `timeout`".to_owned()),
+                Ending::Exited(code) => Some(InstallFailure::Exited(code)),
+                Ending::Killed(signal) => Some(InstallFailure::Killed(signal)),
+                Ending::TimedOut => Some(InstallFailure::TimedOut),
                 ending @ (Ending::Cancelled(_) | Ending::NotStarted(_)) => return Ok(ending),
             };
-            if let Some(failed) = failed {
-                return Ok(Ending::NotStarted(not_installed(ansible, &failed)));
+            if let Some(how) = failed {
+                let requirements = ansible.galaxy_requirements.clone().unwrap_or_default();
+                return Ok(Ending::NotStarted(NotStarted::NotInstalled { requirements, how }));
             }
         }
         self.watch(&playbook, signals)
@@ -101,7 +104,8 @@ impl Run<'_> {
             Ok(child) => child,
             Err(error) => {
                 kill_descendants(self.run_dir.cleanup());
-                return Ok(Ending::NotStarted(not_started(invocation.program, &error)));
+                let program = invocation.program;
+                return Ok(Ending::NotStarted(NotStarted::Program { program, problem: (&error).into() }));
             }
         };
         let shown = output::show(&mut child, self.redactor);
@@ -127,26 +131,6 @@ impl Run<'_> {
         shown.wait(GRACE);
         // A signal may have reached the whole group at once, and Ansible may have ended before us.
         Ok(signals.cancelled().map_or(ending, Ending::Cancelled))
-    }
-}
-
-fn not_installed(ansible: &AnsibleSettings, why: &str) -> String {
-    let requirements = ansible.galaxy_requirements.as_deref().unwrap_or_default();
-    format!("`ansible-galaxy` {why} while it installed what `{requirements}` lists; see its own error above")
-}
-
-fn not_started(program: &str, error: &std::io::Error) -> String {
-    match error.kind() {
-        ErrorKind::NotFound => {
-            format!("`{program}` is not on PATH; use the plugin's image, or install ansible-core where this step runs")
-        }
-        ErrorKind::PermissionDenied => format!("`{program}` on PATH may not be executed; check its mode and owner"),
-        ErrorKind::ArgumentListTooLong => {
-            format!(
-                "`{program}` cannot be started: the environment and arguments are too large; pass fewer or shorter variables"
-            )
-        }
-        _ => format!("`{program}` cannot be started: {error}"),
     }
 }
 
