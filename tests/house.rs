@@ -4,9 +4,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use plugin_gitops_status::delivery::client::{Failure, FailureKind};
-use plugin_gitops_status::log::messages::undelivered;
-use plugin_gitops_status::settings::TABLE;
+use plugin_gitops_status::TABLE;
+use plugin_gitops_status::messages::undelivered;
+use plugin_gitops_status::{Failure, FailureKind};
 
 fn read(path: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::time::Duration;
 
-use plugin_gitops_status::settings::{Settings, TABLE};
+use plugin_gitops_status::{Settings, TABLE};
 
 const NEEDED: [(&str, &str); 4] = [
     ("playbook", "site.yml"),

@@ -9,10 +9,10 @@ use std::sync::{Mutex, MutexGuard, OnceLock};
 use std::time::Duration;
 
 use libfuzzer_sys::fuzz_target;
-use plugin_gitops_status::delivery::client::{Client, Delivery, retry_after_in};
-use plugin_gitops_status::delivery::proxy;
-use plugin_gitops_status::process::supervise::Signals;
-use plugin_gitops_status::settings::Settings;
+use plugin_gitops_status::{Client, Delivery, retry_after_in};
+use plugin_gitops_status::proxy;
+use plugin_gitops_status::Signals;
+use plugin_gitops_status::Settings;
 
 /// Handlers are for ever, so they are set once and what they write to is never closed.
 fn signals() -> MutexGuard<'static, Signals> {

@@ -5,12 +5,12 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use plugin_gitops_status::evidence::event_file::line;
-use plugin_gitops_status::evidence::collect::collect;
-use plugin_gitops_status::log::messages::judged;
-use plugin_gitops_status::process::supervise::Ending;
-use plugin_gitops_status::settings::Settings;
-use plugin_gitops_status::verdict::judge::{SyncStatus, judge};
+use plugin_gitops_status::line;
+use plugin_gitops_status::collect;
+use plugin_gitops_status::messages::judged;
+use plugin_gitops_status::Ending;
+use plugin_gitops_status::Settings;
+use plugin_gitops_status::{SyncStatus, judge};
 use serde_json::Value;
 
 fn settings() -> Settings {

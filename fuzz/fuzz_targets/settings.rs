@@ -7,7 +7,7 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 
 use libfuzzer_sys::fuzz_target;
-use plugin_gitops_status::settings::Settings;
+use plugin_gitops_status::Settings;
 
 /// Stands before every secret value, so that its appearance anywhere is no accident.
 const CANARY: &str = "c4n4ry-";

@@ -19,7 +19,7 @@ pub use crate::settings::read::Secret;
 pub(crate) use crate::settings::read::{HARDENING, split_commas};
 use crate::settings::read::{Reader, endpoint, printable, secret, text};
 use crate::settings::table::{PREFIX, RawSettings};
-pub use crate::settings::table::{Setting, TABLE};
+pub use crate::settings::table::TABLE;
 
 /// The settings as meant, cut to fit the rooms that use them.
 #[derive(Debug)]
