@@ -9,13 +9,13 @@ use anyhow::Result;
 use plugin_gitops_status::ansible::config;
 use plugin_gitops_status::ansible::passwd::Needs;
 use plugin_gitops_status::ansible::run_dir::RunDir;
-use plugin_gitops_status::delivery::client::{Client, Delivery};
-use plugin_gitops_status::delivery::payload::{Payloads, RunInfo, payloads};
-use plugin_gitops_status::delivery::{payload_file, proxy};
+use plugin_gitops_status::delivery::client::Client;
+use plugin_gitops_status::delivery::payload::{RunInfo, payloads};
+use plugin_gitops_status::delivery::{Delivery, deliver, payload_file};
 use plugin_gitops_status::evidence::collect::collect;
 use plugin_gitops_status::log::Log;
 use plugin_gitops_status::log::messages;
-use plugin_gitops_status::output::redact::redactor;
+use plugin_gitops_status::output::redact::Redactor;
 use plugin_gitops_status::panic_hook;
 use plugin_gitops_status::process::supervise::{Ending, Run, Signals};
 use plugin_gitops_status::settings::Settings;
@@ -39,7 +39,7 @@ fn main() -> ExitCode {
             Err(lines) => (FAILED, lines),
         },
         None => match Settings::read(environment.clone()) {
-            Err(problems) => (FAILED, messages::problems(&problems.0)),
+            Err(problems) => (FAILED, messages::problems(&problems.lines)),
             Ok(settings) => match step(&settings, environment, &log) {
                 Ok(code) => (code, Vec::new()),
                 Err(error) => (FAILED, messages::error(&error)),
@@ -52,11 +52,9 @@ fn main() -> ExitCode {
 
 fn step(settings: &Settings, environment: Environment, log: &Log) -> Result<u8> {
     let (started, clock) = (OffsetDateTime::now_utc(), Instant::now());
-    let proxies = proxy::variables(&environment);
-    let log = &log.without_secrets(redactor(settings, &proxy::passwords(&proxies)));
+    let log = &log.without_secrets(Redactor::new(settings.secrets.texts()));
     let mut signals = Signals::listen()?;
-    let status_server = settings.status_server.as_ref().filter(|_| !settings.report.dry_run);
-    let client = status_server.map(|status_server| Client::new(status_server, &proxies)).transpose()?;
+    let client = settings.destination.server().map(Client::new).transpose()?;
     let mut run_dir =
         RunDir::new(&std::env::temp_dir(), &settings.ansible, Needs::find(std::env::home_dir().as_deref()))?;
     panic_hook::clean_up_after(&run_dir, log.clone());
@@ -79,46 +77,27 @@ fn step(settings: &Settings, environment: Environment, log: &Log) -> Result<u8> 
     let pipeline = &settings.identity.pipeline;
     let run_info = RunInfo { pipeline, started, duration: clock.elapsed(), ansible_version };
     let payloads = payloads(settings, &verdict, &run_info)?;
-    log.say(messages::payloads(&payloads, settings.report.dry_run));
+    log.say(messages::payloads(&payloads, settings.destination.is_dry_run()));
     if let Some(path) = &settings.report.payload_file {
         payload_file::write(path, &payloads.texts)?;
     }
-    log.say([messages::posting(status_server, payloads.texts.len())]);
-    let round = client.as_ref().map_or(Ok(Round::All), |client| deliver(client, &payloads, &mut signals, log))?;
-    Ok(match (round, &verdict.status) {
-        (Round::Cancelled(signal, arrived), _) => cancelled(signal, Some((arrived, payloads.texts.len())), log),
-        (Round::NotAll, _) | (Round::All, SyncStatus::Unknown) => FAILED,
-        (Round::All, _) if !verdict.complete() => FAILED,
-        (Round::All, SyncStatus::OutOfSync { .. }) if settings.report.fail_on_drift && client.is_some() => DRIFTED,
-        (Round::All, SyncStatus::OutOfSync { .. } | SyncStatus::Synced) => DONE,
-    })
-}
-
-/// How many of the payloads arrived.
-enum Round {
-    All,
-    NotAll,
-    /// The step was ended by a signal, after so many had arrived.
-    Cancelled(i32, usize),
-}
-
-/// Sends every payload, in the order of the servers' names.
-fn deliver(client: &Client, payloads: &Payloads, signals: &mut Signals, log: &Log) -> Result<Round> {
-    let mut taken = Vec::new();
-    for (server, text) in &payloads.texts {
-        let server = Some(server.as_str()).filter(|_| payloads.texts.len() > 1);
-        let say = |attempt, failure: &_, pause| log.say([messages::attempt(server, attempt, failure, pause)]);
-        match client.deliver(text, signals, say)? {
-            Delivery::Delivered(status) => taken.push(status),
-            Delivery::Cancelled(signal) => return Ok(Round::Cancelled(signal, taken.len())),
-            Delivery::Failed(failure, attempts) => log.say(messages::undelivered(server, &failure, attempts)),
+    log.say([messages::posting(&settings.destination, payloads.texts.len())]);
+    let sent = match &client {
+        None => Delivery::All { status: None },
+        Some(client) => deliver(client, &payloads, &mut signals, |progress| log.say(messages::progress(progress)))?,
+    };
+    if let Delivery::All { status: Some(status) } = sent {
+        log.say([messages::delivered(status)]);
+    }
+    Ok(match (sent, &verdict.status) {
+        (Delivery::Cancelled { signal, arrived }, _) => cancelled(signal, Some((arrived, payloads.texts.len())), log),
+        (Delivery::NotAll, _) | (Delivery::All { .. }, SyncStatus::Unknown) => FAILED,
+        (Delivery::All { .. }, _) if !verdict.complete() => FAILED,
+        (Delivery::All { .. }, SyncStatus::OutOfSync { .. }) if settings.report.fail_on_drift && client.is_some() => {
+            DRIFTED
         }
-    }
-    if taken.len() < payloads.texts.len() {
-        return Ok(Round::NotAll);
-    }
-    log.say(taken.last().copied().map(messages::delivered));
-    Ok(Round::All)
+        (Delivery::All { .. }, SyncStatus::OutOfSync { .. } | SyncStatus::Synced) => DONE,
+    })
 }
 
 fn cancelled(signal: i32, arrived: Option<(usize, usize)>, log: &Log) -> u8 {

@@ -17,7 +17,7 @@ use rustix::process::Pid;
 
 use crate::ansible::cleanup::{Cleanup, Leftovers};
 use crate::ansible::passwd::{self, Needs};
-use crate::settings::{AnsibleSettings, Secret};
+use crate::settings::{AnsibleSettings, ExtraVars, Secret};
 
 const CALLBACK: &str = include_str!("callback.py");
 
@@ -111,7 +111,7 @@ impl RunDir {
         };
         let hidden =
             |name: &str, secret: Option<&Secret>| secret.map(|secret| hidden(&run_dir.private.join(name), secret));
-        let extra_vars = file("extra_vars.json", ansible.extra_vars.as_ref().map(Secret::expose))?;
+        let extra_vars = file("extra_vars.json", ansible.extra_vars.as_ref().map(ExtraVars::json))?;
         let known_hosts = file("known_hosts", ansible.ssh.known_hosts.as_deref())?;
         let private_key = hidden("key", ansible.ssh.private_key.as_ref()).transpose()?;
         run_dir.vault_password = hidden("vault", ansible.vault_password.as_ref()).transpose()?;
