@@ -8,8 +8,8 @@ use std::time::Instant;
 use anyhow::Result;
 use plugin_gitops_status::messages::{self, Line, Surroundings};
 use plugin_gitops_status::{
-    Client, Ending, Log, Needs, Outcome, Run, RunDir, RunInfo, Settings, Signals, clean_up_after, collect,
-    ignored_in_working_directory, install_panic_hook, judge, payload_file, payloads, proxy, redactor, send,
+    Client, Ending, Log, Needs, Outcome, Redactor, Run, RunDir, RunInfo, Settings, Signals, clean_up_after, collect,
+    deliver, ignored_in_working_directory, install_panic_hook, judge, payload_file, payloads,
 };
 use time::OffsetDateTime;
 
@@ -33,17 +33,15 @@ fn main() -> ExitCode {
 }
 
 fn check(environment: Environment, log: &Log) -> Result<Outcome, Vec<Line>> {
-    let settings = Settings::read(environment.clone()).map_err(|problems| messages::problems(&problems.0))?;
+    let settings = Settings::read(environment.clone()).map_err(|problems| messages::problems(&problems.lines))?;
     step(&settings, environment, log).map_err(|error| messages::error(&error))
 }
 
 fn step(settings: &Settings, environment: Environment, log: &Log) -> Result<Outcome> {
     let (started, clock) = (OffsetDateTime::now_utc(), Instant::now());
-    let proxies = proxy::variables(&environment);
-    let log = &log.without_secrets(redactor(settings, &proxy::passwords(&proxies)));
+    let log = &log.without_secrets(Redactor::new(settings.secrets.texts()));
     let mut signals = Signals::listen()?;
-    let status_server = settings.status_server.as_ref().filter(|_| !settings.report.dry_run);
-    let client = status_server.map(|status_server| Client::new(status_server, &proxies)).transpose()?;
+    let client = settings.destination.server().map(Client::new).transpose()?;
     let run_dir = RunDir::new(&std::env::temp_dir(), &settings.ansible, Needs::find(std::env::home_dir().as_deref()))?;
     clean_up_after(&run_dir, log.clone());
 
@@ -68,12 +66,12 @@ fn step(settings: &Settings, environment: Environment, log: &Log) -> Result<Outc
     let pipeline = &settings.identity.pipeline;
     let run_info = RunInfo { pipeline, started, duration: clock.elapsed(), ansible_version };
     let payloads = payloads(settings, &verdict, &run_info)?;
-    log.say(messages::payloads(&payloads, settings.report.dry_run));
+    log.say(messages::payloads(&payloads, settings.destination.is_dry_run()));
     if let Some(path) = &settings.report.payload_file {
         payload_file::write(path, &payloads.texts)?;
     }
-    log.say([messages::posting(status_server, payloads.texts.len())]);
-    let sent = send(client.as_ref(), &payloads, &mut signals, |problem| log.say(messages::delivery_problem(problem)))?;
-    log.say(messages::sent(&sent));
-    Ok(Outcome::new(&sent, &verdict, settings.report.fail_on_drift))
+    log.say([messages::posting(&settings.destination, payloads.texts.len())]);
+    let delivery = deliver(client.as_ref(), &payloads, &mut signals, |progress| log.say(messages::progress(progress)))?;
+    log.say(messages::delivered(&delivery));
+    Ok(Outcome::new(&delivery, &verdict, settings.report.fail_on_drift))
 }

@@ -5,11 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use plugin_gitops_status::Log;
-use plugin_gitops_status::Needs;
-use plugin_gitops_status::RunDir;
-use plugin_gitops_status::Settings;
-use plugin_gitops_status::clean_up_after;
+use plugin_gitops_status::{Log, Needs, RunDir, Settings, clean_up_after};
 
 const NAME: &str = "a_panic_ends_the_run_leaves_nothing_and_quotes_nothing";
 const TOLD: &str = "HAVE_A_FAULT_IN";

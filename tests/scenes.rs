@@ -14,16 +14,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use plugin_gitops_status::Needs;
-use plugin_gitops_status::RunDir;
-use plugin_gitops_status::Settings;
-use plugin_gitops_status::Signals;
-use plugin_gitops_status::line;
-use plugin_gitops_status::messages;
-use plugin_gitops_status::{Ending, Run};
-use plugin_gitops_status::{Evidence, collect};
-use plugin_gitops_status::{RunInfo, payloads};
-use plugin_gitops_status::{SyncStatus, Verdict, judge};
+use plugin_gitops_status::{
+    Ending, Evidence, Needs, Run, RunDir, RunInfo, Settings, Signals, SyncStatus, Verdict, collect, judge, line,
+    messages, payloads,
+};
 use support::{ansible_bin, copy, root, surroundings, variable};
 use time::macros::datetime;
 
