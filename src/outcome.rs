@@ -4,7 +4,7 @@
 
 use std::process::ExitCode;
 
-use crate::delivery::send::Sent;
+use crate::delivery::Delivery;
 use crate::verdict::judge::{SyncStatus, Verdict};
 
 /// How the step ended. Pipelines rely on the exit codes.
@@ -26,18 +26,18 @@ pub enum Outcome {
 
 impl Outcome {
     /// The outcome of a step whose payloads were sent, or were to be sent.
-    pub fn new(sent: &Sent, verdict: &Verdict, fail_on_drift: bool) -> Self {
+    pub fn new(delivery: &Delivery, verdict: &Verdict, fail_on_drift: bool) -> Self {
         let claimed = match verdict.status {
             SyncStatus::Unknown => false,
             SyncStatus::Synced | SyncStatus::OutOfSync { .. } => verdict.complete(),
         };
         let drifted = matches!(verdict.status, SyncStatus::OutOfSync { .. });
-        match sent {
-            Sent::Cancelled { signal, .. } => Self::Cancelled { signal: *signal },
-            Sent::NotAll => Self::Failed,
-            Sent::All { .. } | Sent::DryRun if !claimed => Self::Failed,
-            Sent::All { .. } if drifted && fail_on_drift => Self::Drifted,
-            Sent::All { .. } | Sent::DryRun => Self::Done,
+        match delivery {
+            Delivery::Cancelled { signal, .. } => Self::Cancelled { signal: *signal },
+            Delivery::NotAll => Self::Failed,
+            Delivery::All { .. } | Delivery::DryRun if !claimed => Self::Failed,
+            Delivery::All { .. } if drifted && fail_on_drift => Self::Drifted,
+            Delivery::All { .. } | Delivery::DryRun => Self::Done,
         }
     }
 

@@ -22,17 +22,17 @@ pub fn install(log: Log) {
 
 /// From here on a panic also ends every process of the run and removes its directories. `log` is the one without secrets.
 pub fn clean_up_after(run_dir: &RunDir, log: Log) {
-    install_with(Some(Run { cleanup: run_dir.cleanup(), directories: run_dir.directories() }), log);
+    install_with(Some(RunLeftovers { cleanup: run_dir.cleanup(), directories: run_dir.directories() }), log);
 }
 
 /// What a panic ends and removes.
-struct Run {
+struct RunLeftovers {
     /// The process that is not ended.
     cleanup: Pid,
     directories: [PathBuf; 2],
 }
 
-fn install_with(run: Option<Run>, log: Log) {
+fn install_with(run: Option<RunLeftovers>, log: Log) {
     std::panic::set_hook(Box::new(move |panic| {
         if let Some(run) = &run {
             kill_descendants(run.cleanup);

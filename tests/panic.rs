@@ -5,11 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use plugin_gitops_status::ansible::passwd::Needs;
-use plugin_gitops_status::ansible::run_dir::RunDir;
-use plugin_gitops_status::log::Log;
-use plugin_gitops_status::panic_hook;
-use plugin_gitops_status::settings::Settings;
+use plugin_gitops_status::{Log, Needs, RunDir, Settings, clean_up_after};
 
 const NAME: &str = "a_panic_ends_the_run_leaves_nothing_and_quotes_nothing";
 const TOLD: &str = "HAVE_A_FAULT_IN";
@@ -47,6 +43,6 @@ fn have_a_fault(folder: &Path) -> ! {
     fs::write(folder.join("folders"), folders.join("\n")).unwrap();
     let run = Command::new("sleep").arg("600").spawn().unwrap();
     fs::write(folder.join("pid"), run.id().to_string()).unwrap();
-    panic_hook::clean_up_after(&run_dir, Log::new(&[]));
+    clean_up_after(&run_dir, Log::new(&[]));
     panic!("{}", "hunter2");
 }

@@ -18,7 +18,7 @@ use crate::ansible::passwd::{AccountFiles, Needs};
 use crate::ansible::private_files::{PrivateDir, SecretFile};
 use crate::ansible::reported;
 use crate::random;
-use crate::settings::{AnsibleSettings, Secret};
+use crate::settings::{AnsibleSettings, ExtraVars, Secret};
 
 const CALLBACK: &str = include_str!("callback.py");
 
@@ -61,7 +61,7 @@ impl Inputs {
         let hidden =
             |name, secret: Option<&Secret>| secret.map(|secret| SecretFile::create(dir, name, secret)).transpose();
         Ok(Self {
-            extra_vars: plain("extra_vars.json", ansible.extra_vars.as_ref().map(Secret::expose))?,
+            extra_vars: plain("extra_vars.json", ansible.extra_vars.as_ref().map(ExtraVars::json))?,
             known_hosts: plain("known_hosts", ansible.ssh.known_hosts.as_deref())?,
             private_key: hidden("key", ansible.ssh.private_key.as_ref())?,
             vault_password: hidden("vault", ansible.vault_password.as_ref())?,

@@ -38,7 +38,7 @@ pub fn running(settings: &Settings, surroundings: Surroundings) -> Vec<Line> {
     if ansible.ssh.host_key_checking == Some(false) {
         lines.push(warning("`host_key_checking` is off: any machine that answers at a server's address is believed"));
     }
-    if settings.status_server.as_ref().is_some_and(|status_server| status_server.insecure_skip_verify) {
+    if settings.destination.server().is_some_and(|server| server.insecure_skip_verify) {
         lines.push(warning(
             "`insecure_skip_verify` is on: whoever sits between here and the status server can read and forge the status",
         ));
