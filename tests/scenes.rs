@@ -154,7 +154,7 @@ fn record(name: &str, case_name: &str) {
     let run_dir = RunDir::new(folder.path(), &settings.ansible, Needs::default()).unwrap();
     std::env::set_current_dir(&work).unwrap();
     let run = Run { ansible: &settings.ansible, run_dir: &run_dir, colour: false, redactor: None };
-    let ended = run.play(environment, &mut Signals::listen().unwrap()).unwrap();
+    let ended = run.execute(environment, &mut Signals::listen().unwrap()).unwrap();
     let events = fs::read_to_string(run_dir.callback_dir().join("events")).unwrap();
     std::env::set_current_dir(root()).unwrap();
 
@@ -283,7 +283,7 @@ fn a_record_without_its_beginning_or_with_an_unknown_meta_is_not_synced() {
         let Some(recap) = events.iter().rposition(|event| event.get("stats").is_some()) else { continue };
         let number = events.iter().filter(|event| event.get("task").is_some()).count();
         let meta = [
-            serde_json::json!({"task": {"task": number, "name": "meta", "action": "ansible.builtin.meta"}}),
+            serde_json::json!({"task": {"number": number, "name": "meta", "action": "ansible.builtin.meta"}}),
             serde_json::json!({"start": {"task": number, "meta": "end_something"}}),
         ];
         let with = [&events[..recap], &meta, &events[recap..]].concat();
@@ -304,7 +304,7 @@ fn an_added_drift_never_leaves_a_run_synced() {
         );
         for (place, event) in events.iter().enumerate() {
             let Some(result) =
-                event.get("result").filter(|result| result["status"] == "ok" && result.get("on").is_none())
+                event.get("result").filter(|result| result["status"] == "ok" && result.get("delegated_to").is_none())
             else {
                 continue;
             };
@@ -314,14 +314,14 @@ fn an_added_drift_never_leaves_a_run_synced() {
                 let compares = ["copy", "file", "template"]
                     .iter()
                     .any(|name| task["action"].as_str().is_some_and(|action| action.ends_with(name)));
-                task["task"] == result["task"] && compares && task.get("handler").is_none()
+                task["number"] == result["task"] && compares && task.get("handler").is_none()
             });
             if !acts || waived {
                 continue;
             }
             let mut drift = result.clone();
             drift["changed"] = true.into();
-            drift.as_object_mut().unwrap().retain(|key, _| !["summary", "items", "real"].contains(&key.as_str()));
+            drift.as_object_mut().unwrap().retain(|key, _| !["summary", "items", "check_mode"].contains(&key.as_str()));
             let mut with = events.clone();
             with.insert(place, serde_json::json!({ "result": drift }));
             never_synced(&scene, signed(&with).as_bytes(), &format!("drift was added at line {place}"));
