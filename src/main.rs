@@ -50,7 +50,7 @@ fn step(settings: &Settings, environment: Environment, log: &Log) -> Result<Outc
     log.say(messages::running(settings, surroundings));
     let run =
         Run { ansible: &settings.ansible, run_dir: &run_dir, colour: log.colour, redactor: log.redactor.as_ref() };
-    let ending = run.play(environment, &mut signals)?;
+    let ending = run.execute(environment, &mut signals)?;
     if let Ending::Cancelled(signal) = ending {
         log.say(messages::cancelled(signal));
         return Ok(Outcome::Cancelled { signal });
