@@ -20,7 +20,8 @@ use plugin_gitops_status::delivery::payload::{RunInfo, payloads};
 use plugin_gitops_status::evidence::collect::{Evidence, collect};
 use plugin_gitops_status::evidence::event_file::line;
 use plugin_gitops_status::log::messages;
-use plugin_gitops_status::process::supervise::{Ending, Run, Signals};
+use plugin_gitops_status::process::signals::Signals;
+use plugin_gitops_status::process::supervise::{Ending, Run};
 use plugin_gitops_status::settings::Settings;
 use plugin_gitops_status::verdict::judge::{SyncStatus, Verdict, judge};
 use support::{ansible_bin, copy, root, surroundings, variable};
@@ -288,7 +289,7 @@ fn a_record_without_its_beginning_or_with_an_unknown_meta_is_not_synced() {
         let Some(recap) = events.iter().rposition(|event| event.get("stats").is_some()) else { continue };
         let number = events.iter().filter(|event| event.get("task").is_some()).count();
         let meta = [
-            serde_json::json!({"task": {"task": number, "name": "meta", "action": "ansible.builtin.meta"}}),
+            serde_json::json!({"task": {"number": number, "name": "meta", "action": "ansible.builtin.meta"}}),
             serde_json::json!({"start": {"task": number, "meta": "end_something"}}),
         ];
         let with = [&events[..recap], &meta, &events[recap..]].concat();
@@ -309,7 +310,7 @@ fn an_added_drift_never_leaves_a_run_synced() {
         );
         for (place, event) in events.iter().enumerate() {
             let Some(result) =
-                event.get("result").filter(|result| result["status"] == "ok" && result.get("on").is_none())
+                event.get("result").filter(|result| result["status"] == "ok" && result.get("delegated_to").is_none())
             else {
                 continue;
             };
@@ -319,14 +320,14 @@ fn an_added_drift_never_leaves_a_run_synced() {
                 let compares = ["copy", "file", "template"]
                     .iter()
                     .any(|name| task["action"].as_str().is_some_and(|action| action.ends_with(name)));
-                task["task"] == result["task"] && compares && task.get("handler").is_none()
+                task["number"] == result["task"] && compares && task.get("handler").is_none()
             });
             if !acts || waived {
                 continue;
             }
             let mut drift = result.clone();
             drift["changed"] = true.into();
-            drift.as_object_mut().unwrap().retain(|key, _| !["summary", "items", "real"].contains(&key.as_str()));
+            drift.as_object_mut().unwrap().retain(|key, _| !["summary", "items", "check_mode"].contains(&key.as_str()));
             let mut with = events.clone();
             with.insert(place, serde_json::json!({ "result": drift }));
             never_synced(&scene, signed(&with).as_bytes(), &format!("drift was added at line {place}"));

@@ -14,10 +14,10 @@ use ureq::http::{Response, StatusCode};
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 use ureq::{Agent, Body, Proxy};
 
-use crate::ansible::run_dir::random;
 use crate::delivery::absolute_form;
 use crate::delivery::proxy::{ROOT_BUNDLE, Variables, proxy_for};
-use crate::process::supervise::Signals;
+use crate::process::signals::Signals;
+use crate::random;
 use crate::settings::read::without_user;
 use crate::settings::{Secret, StatusServer};
 
@@ -162,7 +162,7 @@ impl<'a> Client<'a> {
         signals: &mut Signals,
         mut say: impl FnMut(u32, &Failure, Duration),
     ) -> Result<Delivery> {
-        let key = random()?;
+        let key = random::hex_128()?;
         let deadline = Instant::now() + self.status_server.retry_for;
         // The last attempt needs some of the time, or waiting for it would be in vain.
         let reserve = self.status_server.http_timeout.min(self.status_server.retry_for / 10);
@@ -209,7 +209,7 @@ impl<'a> Client<'a> {
         let request = request.config().timeout_global(Some(limit.max(Duration::from_millis(1)))).build();
         let body = body.to_owned();
         let (sender, answer) = mpsc::channel();
-        let mut ringer = signals.ringer()?;
+        let mut ringer = signals.waker()?;
         std::thread::Builder::new()
             .name("post".to_owned())
             .spawn(move || {
@@ -323,10 +323,8 @@ fn certificate_words(why: &rustls::CertificateError) -> String {
 
 /// Half to all of a pause, so that a fleet's steps do not come back at the same moment.
 fn jittered(pause: Duration) -> Duration {
-    let mut bytes = [0u8; 4];
     // Without randomness every step waits the whole pause, which is only less kind.
-    let filled = rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty());
-    let share = if filled.is_ok() { f64::from(u32::from_ne_bytes(bytes)) / f64::from(u32::MAX) } else { 1.0 };
+    let share = random::fraction().unwrap_or(1.0);
     pause.mul_f64(0.5 + share / 2.0)
 }
 

@@ -5,3 +5,4 @@ pub mod payload_file;
 mod absolute_form;
 pub mod proxy;
 pub mod client;
+pub mod send;

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use super::{Line, Tone, counted, listed};
+use super::{Line, Tone, cancelled_while_sending, counted, listed};
 use crate::delivery::client::{Failure, FailureKind};
 use crate::delivery::payload::Payloads;
+use crate::delivery::send::{Problem, Sent};
 use crate::settings::StatusServer;
 use crate::verdict::explain::hosts;
 
@@ -27,7 +28,7 @@ pub fn payloads(payloads: &Payloads, dry_run: bool) -> Vec<Line> {
     lines
 }
 
-/// The fourth heading; there is no status_server in a dry run.
+/// The fourth heading; there is no status server in a dry run.
 pub fn posting(status_server: Option<&StatusServer>, count: usize) -> Line {
     let text = match status_server {
         None => "[4/4] Dry run, nothing is sent".to_owned(),
@@ -37,15 +38,32 @@ pub fn posting(status_server: Option<&StatusServer>, count: usize) -> Line {
     Line::new(Tone::Step, text)
 }
 
-/// One attempt that failed, and when the next one comes. `host` only with several payloads.
-pub fn attempt(host: Option<&str>, attempt: u32, failure: &Failure, pause: Duration) -> Line {
+/// A problem of the delivery, as it happens.
+pub fn delivery_problem(problem: &Problem<'_>) -> Vec<Line> {
+    match problem {
+        Problem::Retrying { server, attempt, failure, pause } => vec![retrying(*server, *attempt, failure, *pause)],
+        Problem::Undelivered { server, failure, attempts } => undelivered(*server, failure, *attempts),
+    }
+}
+
+/// What became of the payloads.
+pub fn sent(sent: &Sent) -> Vec<Line> {
+    match sent {
+        Sent::All { status } => status.iter().copied().map(delivered).collect(),
+        Sent::Cancelled { signal, delivered, of } => cancelled_while_sending(*signal, *delivered, *of),
+        Sent::DryRun | Sent::NotAll => Vec::new(),
+    }
+}
+
+/// One attempt that failed, and when the next one comes.
+fn retrying(host: Option<&str>, attempt: u32, failure: &Failure, pause: Duration) -> Line {
     let host = host.map(|host| format!("{host}: ")).unwrap_or_default();
     let next = format!("; next attempt in {:.1} s", pause.as_secs_f64());
     Line::new(Tone::Warning, format!("        {host}attempt {attempt}: {}{next}", failed(failure)))
 }
 
 /// The last line of a delivery that went well.
-pub fn delivered(status: u16) -> Line {
+fn delivered(status: u16) -> Line {
     Line::new(Tone::Good, format!("✓ Status update successful (HTTP {status})"))
 }
 

@@ -48,22 +48,25 @@ fn help() -> String {
 
 /// Everything that is wrong with the settings.
 pub fn problems(problems: &[String]) -> Vec<Line> {
-    let mut lines = vec![Line::new(Tone::Error, "cannot start, the settings are wrong:")];
+    let mut lines = vec![Line::new(Tone::Error, "invalid settings:")];
     lines.extend(problems.iter().map(|problem| Line::new(Tone::Error, format!("  {problem}"))));
     lines.push(Line::new(Tone::Error, "nothing was run and nothing was sent"));
     lines
 }
 
-/// What stopped the step from this side.
+/// What stopped the step, with its whole chain of causes.
 pub fn error(error: &anyhow::Error) -> Vec<Line> {
     vec![Line::new(Tone::Error, format!("error: {error:#}"))]
 }
 
-/// What stopped the step was a fault of this program, at a place in its code.
-pub fn fault(place: Option<String>) -> Vec<Line> {
+/// This program panicked, at a place in its code.
+pub fn internal_error(place: Option<String>) -> Vec<Line> {
     let place = place.unwrap_or_else(|| "an unknown place".to_owned());
     vec![
-        Line::new(Tone::Error, format!("error: this program has a fault of its own (at {place})")),
-        Line::new(Tone::Remedy, "  the run was ended and nothing is claimed; please report that place"),
+        Line::new(Tone::Error, format!("error: internal error at {place}")),
+        Line::new(
+            Tone::Remedy,
+            "  hint: this is a bug of plugin-gitops-status, please report the place; the run was ended and nothing is claimed",
+        ),
     ]
 }
