@@ -56,7 +56,8 @@ fn step(settings: &Settings, environment: Environment, log: &Log) -> Result<Outc
     let mut signals = Signals::listen()?;
     let status_server = settings.status_server.as_ref().filter(|_| !settings.report.dry_run);
     let client = status_server.map(|status_server| Client::new(status_server, &proxies)).transpose()?;
-    let run_dir = RunDir::new(&std::env::temp_dir(), &settings.ansible, Needs::find(std::env::home_dir().as_deref()))?;
+    let needs = Needs::find(std::env::home_dir().as_deref());
+    let run_dir = RunDir::new(&std::env::temp_dir(), &settings.ansible, &settings.ignore, needs)?;
     panic_hook::clean_up_after(&run_dir, log.clone());
 
     let surroundings = Surroundings {

@@ -41,8 +41,9 @@ class Known:
 
 
 class Provenance:
-    def __init__(self, emit, mentions, waivers):
-        self.emit, self.mentions, self.waivers = emit, mentions, waivers
+    def __init__(self, emit, mentions, reported):
+        self.emit, self.mentions = emit, mentions
+        self.ignored, self.markers = reported["ignored"], reported["markers"]
         self.suspects = {*CHECK_MODE, BRINGS_IN}
         self.definitions = {}  # every definition that was met, by its name: the words of its texts
         self.tasks = {}  # by number
@@ -63,7 +64,7 @@ class Provenance:
     def play_started(self, play, name):
         """The fields that a play's event has beside its own."""
         self.play, self.manager = play, play.get_variable_manager()
-        self.play_waived = matches(self.waivers.get("plays", ()), [name])
+        self.play_waived = matches(self.ignored["plays"], [name])
         self.tasks, self.loaded = {}, set()
         self.suspect_items.clear()
         if self.static is None:
@@ -81,7 +82,7 @@ class Provenance:
         """A task as it is written; that of a result may be templated already."""
         if number not in self.tasks:
             full = str(task.get_name())
-            waived = self.play_waived or matches(self.waivers.get("tasks", ()), [full, full.partition(" : ")[2]])
+            waived = self.play_waived or matches(self.ignored["tasks"], [full, full.partition(" : ")[2]])
             self.tasks[number] = Known(self.mentions.written(task), waived)
         self.look_for_gone()
 
@@ -91,7 +92,7 @@ class Provenance:
             return self.follow(result, number, status, args, item)
         except Exception as error:
             why = "%s: %s" % (type(error).__name__, error)
-            self.emit("uses", {"task": number, "unreadable": why[:600]})
+            self.emit("uses", {"task": number, "mentions": {"unreadable": why[:600]}})
             self.missing = True
             return {"uses": True, "sets": {"anything": True}}
 
@@ -109,7 +110,8 @@ class Provenance:
         if uses:
             self.report(known, number, host, args)
             fields["uses"] = True
-        suspect = uses or known.waived or not plain(known.written.action, answer, status)
+        fields.update(said(answer, status))
+        suspect = uses or known.waived or bool(fields) or not plain(known.written.action, answer, status)
         if item:
             if suspect:
                 self.suspect_items.add((number, host))
@@ -209,7 +211,6 @@ class Provenance:
     def report(self, known, number, host, args):
         """Says which names a task mentions and how they are defined, where that is not what was said of it last."""
         uses = self.mentions.of_task(self, known.written, host, args)
-        uses["task"] = number
         within = sorted(self.includes[uuid] for uuid in known.written.includes() if uuid in self.includes)
         if within:
             uses["within"] = within
@@ -218,7 +219,7 @@ class Provenance:
         said = json.dumps(uses, sort_keys=True)
         if known.reported != said:
             known.reported = said
-            self.emit("uses", uses)
+            self.emit("uses", {"task": number, "mentions": uses})
 
     def is_stated(self, host, name, variables):
         """Whether the inventory says a value of a host that is out, and no task would say another."""
@@ -279,13 +280,20 @@ class Provenance:
         return fields
 
 
+def said(answer, status):
+    """What an answer that is ok says of not having been given."""
+    fields = {}
+    if status == "ok" and isinstance(answer.get("msg"), str) and HELD_BACK in answer["msg"][:200]:
+        fields["held_back"] = True
+    if answer.get("skipped_paths"):
+        fields["skipped_paths"] = True
+    return fields
+
+
 def plain(action, answer, status):
     """Whether an answer may be what it would be in a real run, as far as one can see without judging it."""
-    if status == "failed":
-        return True
-    if status == "ok":
-        held_back = HELD_BACK in str(answer.get("msg", ""))[:200]
-        return not held_back and not answer.get("skipped_paths") and not (action == "find" and "censored" in answer)
+    if status in ("ok", "failed"):
+        return not (action == "find" and "censored" in answer)
     reasons = (answer.get("skip_reason"), answer.get("skipped_reason"))
     return status == "skipped" and any(reason in ORDINARY_SKIPS for reason in reasons)
 

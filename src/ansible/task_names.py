@@ -206,11 +206,12 @@ class TaskNames:
         connection = CONNECTION & provenance.suspects
         everything.names |= connection
         uses.setdefault("other", self.library.Names()).names.update(connection)
+        inventory = provenance.manager._inventory
+        variables = provenance.manager.get_vars(play=provenance.play, host=inventory.get_host(host), task=written.task)
         fields = {field: fields_of(part) for field, part in uses.items()}
         fields["when"] = when if any(when) else []
         fields["loop_vars"] = written.loop_variables()
-        inventory = provenance.manager._inventory
-        variables = provenance.manager.get_vars(play=provenance.play, host=inventory.get_host(host), task=written.task)
+        fields["marker"] = written.action == "debug" and states(written.task.args, everything, variables, provenance.markers)
         fields.update(self.defined(provenance, written, everything, variables, host, problems))
         fields["elsewhere"] = self.elsewhere(provenance, everything, problems)
         fields["unreadable"] = "; ".join(problems)[:600]
@@ -367,6 +368,12 @@ class TaskNames:
 def fields_of(names):
     fields = {"names": sorted(names.names), "hostvars": [list(pair) for pair in sorted(names.hostvars, key=str)]}
     return {field: part for field, part in fields.items() if part}
+
+
+def states(args, everything, variables, markers):
+    """Whether the text of a `debug` holds a marker, in itself or by a variable."""
+    texts = [args, *(variables[name] for name in everything.names if name in variables and name not in ("hostvars", "vars", "groups"))]
+    return any(marker in part for text in texts for part in strings(text) for marker in markers)
 
 
 def conditions(value):
