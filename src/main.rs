@@ -42,7 +42,8 @@ fn step(settings: &Settings, environment: Environment, log: &Log) -> Result<Outc
     let log = &log.without_secrets(Redactor::new(settings.secrets.texts()));
     let mut signals = Signals::listen()?;
     let client = settings.destination.server().map(Client::new).transpose()?;
-    let run_dir = RunDir::new(&std::env::temp_dir(), &settings.ansible, Needs::find(std::env::home_dir().as_deref()))?;
+    let needs = Needs::find(std::env::home_dir().as_deref());
+    let run_dir = RunDir::new(&std::env::temp_dir(), &settings.ansible, &settings.ignore, needs)?;
     clean_up_after(&run_dir, log.clone());
 
     let surroundings =

@@ -151,7 +151,7 @@ fn record(name: &str, case_name: &str) {
             .collect();
     environment.push(("HOME".into(), folder.path().into()));
     environment.extend(strings(&case, "environment").into_iter().map(|(name, value)| (name.into(), value.into())));
-    let run_dir = RunDir::new(folder.path(), &settings.ansible, Needs::default()).unwrap();
+    let run_dir = RunDir::new(folder.path(), &settings.ansible, &settings.ignore, Needs::default()).unwrap();
     std::env::set_current_dir(&work).unwrap();
     let run = Run { ansible: &settings.ansible, run_dir: &run_dir, colour: false, redactor: None };
     let ended = run.execute(environment, &mut Signals::listen().unwrap()).unwrap();

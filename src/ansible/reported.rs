@@ -3,9 +3,11 @@
 //!
 //! No other argument of a task and no other variable of a host leaves Ansible: they may be secret.
 
+use glob::Pattern;
 use serde::Serialize;
 
 use crate::ansible::modules;
+use crate::settings::Ignore;
 
 /// Arguments that hold a path on the target, the usual one first.
 pub const PATH_ARGUMENTS: [&str; 3] = ["dest", "path", "destfile"];
@@ -35,20 +37,28 @@ const TEXT_LIMIT: usize = 4096;
 const MARKER_LIMIT: usize = 1 << 20;
 
 #[derive(Serialize)]
-struct Reported {
+struct Reported<'a> {
     text_limit: usize,
     marker_limit: usize,
     markers: [&'static str; 2],
     naming_arguments: Vec<&'static str>,
     deciding_arguments: Vec<&'static str>,
     connection_variables: Vec<&'static str>,
+    ignored: Ignored<'a>,
+}
+
+/// The patterns of what the user took out of the verdict: what such tasks set is followed from the start.
+#[derive(Serialize)]
+struct Ignored<'a> {
+    tasks: Vec<&'a str>,
+    plays: Vec<&'a str>,
 }
 
 /// The text of `reported.json`.
 ///
 /// # Errors
 /// Never for the type above; serde's signature allows for it.
-pub fn json() -> serde_json::Result<String> {
+pub fn json(ignore: &Ignore) -> serde_json::Result<String> {
     serde_json::to_string(&Reported {
         text_limit: TEXT_LIMIT,
         marker_limit: MARKER_LIMIT,
@@ -56,5 +66,9 @@ pub fn json() -> serde_json::Result<String> {
         naming_arguments: PATH_ARGUMENTS.into_iter().chain([SOURCE_ARGUMENT]).chain(NAME_ARGUMENTS).collect(),
         deciding_arguments: modules::DECIDING_ARGUMENTS.to_vec(),
         connection_variables: SSH_ARGS.into_iter().chain(CONTROL_PATHS).collect(),
+        ignored: Ignored {
+            tasks: ignore.tasks.iter().map(Pattern::as_str).collect(),
+            plays: ignore.plays.iter().map(Pattern::as_str).collect(),
+        },
     })
 }

@@ -11,8 +11,10 @@ use crate::evidence::event::{self, Event};
 use crate::evidence::event_file::{self, Damage};
 use crate::evidence::facts::{HostFacts, PlayFacts, PlaybookFacts, UnverifiedTask};
 use crate::evidence::ignore::{Globs, Ignored};
+use crate::evidence::provenance::Provenance;
+use crate::evidence::source::Source;
 use crate::evidence::task::{KnownTask, Task};
-use crate::evidence::task_outcome::{Circumstances, TaskOutcome, task_outcome};
+use crate::evidence::task_outcome::{Circumstances, TaskOutcome, task_outcome, with_inputs};
 use crate::evidence::task_result::{Status, TaskResult};
 use crate::evidence::unverified::WhyUnverified;
 use crate::settings::Ignore;
@@ -65,6 +67,7 @@ struct Collector<'a> {
     /// What the hosts of the playbook at work have shown: looked up once or twice for each event, so not sorted yet.
     hosts: HashMap<String, HostFacts>,
     batch: Batch,
+    provenance: Provenance,
     /// An event came where none of its kind can.
     stray: bool,
 }
@@ -114,6 +117,7 @@ impl<'a> Collector<'a> {
             pending: Pending::default(),
             hosts: HashMap::new(),
             batch: Batch::default(),
+            provenance: Provenance::default(),
             stray: false,
         }
     }
@@ -130,11 +134,17 @@ impl<'a> Collector<'a> {
                 self.seen.ansible_version = Some(open.ansible);
                 self.ssh_args = open.ssh_args;
             }
-            Event::Playbook(options) => self.playbook(options),
+            Event::Playbook(options) => {
+                self.provenance.playbook(options.check);
+                self.playbook(options);
+            }
             Event::Play(play) => return self.play(play),
             Event::NoHosts(event::Empty {}) => self.current_play()?.no_hosts = true,
             Event::NoHostsLeft(event::Empty {}) => self.current_play()?.ended_for_all = true,
             Event::Connection(connection) => return self.connection(&connection),
+            Event::Uses(uses) => self.provenance.uses(*uses),
+            Event::Gone(gone) => self.provenance.gone(gone),
+            Event::Prompt(prompt) => self.provenance.prompt(prompt),
             Event::Task(task) => return self.task(task),
             Event::Start(start) => return self.start(&start),
             Event::Result(result) => return self.result(&result),
@@ -175,6 +185,7 @@ impl<'a> Collector<'a> {
     }
 
     fn play(&mut self, play: event::Play) -> Option<()> {
+        let hosts_depend_on = self.provenance.play(&play.hosts, play.hosts_from.as_deref());
         let playbook = self.seen.playbooks.last_mut()?;
         let implicit: BTreeSet<String> = play.implicit.into_iter().collect();
         if let Some(named) = play.named {
@@ -192,6 +203,7 @@ impl<'a> Collector<'a> {
                 no_hosts: play.hosts.is_empty() && implicit.is_empty(),
                 ended_for_all: false,
                 max_fail: play.max_fail_percentage.is_some(),
+                hosts_depend_on: hosts_depend_on.map(|source| (*source).clone()),
             });
         }
         let facts = playbook.plays.last_mut()?;
@@ -251,22 +263,29 @@ impl<'a> Collector<'a> {
         }
         if known.is_meta() {
             forget_ending(&mut playbook.endings, result);
+            if !(known.waived || play.waived) {
+                self.condition_of_meta(&known, result);
+            }
             return Some(());
         }
         let waived = known.waived || play.waived;
         let trusted = play.check || !playbook.options.check;
         self.answered(result);
+        let inputs = self.provenance.inputs(&known, result);
+        self.provenance.record(&known, result, &inputs, waived);
         if !self.loop_goes_on(result) {
             return Some(());
         }
         if !waived && trusted {
-            self.statement(&known, result);
+            self.statement(&known, result, inputs.unknown.as_deref());
         }
         if self.waits_for_job(result, waived) {
             return Some(());
         }
         let Subject { host, on_controller } = self.subject(result);
-        match task_outcome(&known, result, Circumstances { on_controller, waived }) {
+        let circumstances = Circumstances { on_controller, waived };
+        let outcome = task_outcome(&known, result, circumstances);
+        match with_inputs(&known, result, circumstances, &inputs, outcome) {
             TaskOutcome::Unverified { why, said } => {
                 self.unverified(why, result.task, &result.host, said);
             }
@@ -274,6 +293,20 @@ impl<'a> Collector<'a> {
             _not_in_check_mode => {}
         }
         Some(())
+    }
+
+    /// A `meta` task that did not take effect, by a condition that may be otherwise in a real run.
+    fn condition_of_meta(&mut self, known: &KnownTask, result: &TaskResult<'_>) {
+        let inputs = self.provenance.inputs(known, result);
+        let why = result.answer().why_skipped().unwrap_or_default();
+        if let (Some(source), true) = (inputs.unknown, why.starts_with("end_")) {
+            self.provenance.went_on(
+                &result.host,
+                !why.starts_with("end_host") && !why.starts_with("end_role"),
+                &source,
+            );
+            self.unverified(WhyUnverified::DependsOn(source), result.task, &result.host, None);
+        }
     }
 
     /// The host a task ran for has answered, wherever the work was done.
@@ -314,12 +347,16 @@ impl<'a> Collector<'a> {
     }
 
     /// Notes what a `debug` states.
-    fn statement(&mut self, known: &KnownTask, result: &TaskResult<'_>) {
+    fn statement(&mut self, known: &KnownTask, result: &TaskResult<'_>, unknown: Option<&Source>) {
         let lines = &result.answer().markers;
         if lines.is_empty() || known.task.handler {
             return;
         }
-        facts_of(&mut self.hosts, &result.host).statement.add(lines, &known.task.name);
+        let statement = &mut facts_of(&mut self.hosts, &result.host).statement;
+        statement.add(lines, &known.task.name);
+        if let Some(source) = unknown {
+            statement.depends_on(source);
+        }
         if let Some(playbook) = self.seen.playbooks.last_mut() {
             speaks_for(playbook, &self.batch, &known.task, &result.host);
         }

@@ -6,6 +6,7 @@ use crate::evidence::connection::KeyCheckBypass;
 use crate::evidence::drift_name::DriftName;
 use crate::evidence::event::{self, Recap};
 use crate::evidence::markers::Markers;
+use crate::evidence::source::Source;
 use crate::evidence::task::TaskRef;
 use crate::evidence::task_outcome::TaskOutcome;
 use crate::evidence::unverified::WhyUnverified;
@@ -46,6 +47,8 @@ pub struct PlayFacts {
     pub ended_for_all: bool,
     /// It ends for all hosts when some have failed (`max_fail_percentage`).
     pub max_fail: bool,
+    /// What decided which hosts it has, where that is unknown.
+    pub hosts_depend_on: Option<Source>,
 }
 
 /// What one host has shown in one playbook.

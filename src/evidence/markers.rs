@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::ansible::reported::{FILES_MARKER, STATUS_MARKER};
 use crate::evidence::drift_name::DriftName;
+use crate::evidence::source::Source;
 
 /// What one host has stated in one playbook, over all its lines.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -46,6 +47,8 @@ pub enum MarkerProblem {
     FilesWithoutStatus,
     /// `DRIFTED_FILES=[...]` that is no JSON.
     UnreadableFiles,
+    /// It hangs on a value that is unknown.
+    DependsOn(Source),
 }
 
 impl Markers {
@@ -69,6 +72,11 @@ impl Markers {
                 _ => {}
             }
         }
+    }
+
+    /// What it states hangs on a value that is unknown.
+    pub fn depends_on(&mut self, source: &Source) {
+        self.break_with(MarkerProblem::DependsOn(source.clone()));
     }
 
     /// What it all comes to.

@@ -115,7 +115,7 @@ pub fn is_false(value: &str) -> bool {
 }
 
 /// What a reader finds a task by.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TaskRef {
     /// Its name, `ROLE : TASK` in a role.
     pub name: String,

@@ -2,10 +2,13 @@
 //!
 //! Whatever a result does not positively prove is unverified or says nothing; it is never taken for sync.
 
+use std::rc::Rc;
+
 use crate::ansible::modules::Kind;
 use crate::evidence::drift_name::{DriftName, drift_names};
+use crate::evidence::provenance::Inputs;
 use crate::evidence::task::{KnownTask, is_false, is_true, names_check_mode};
-use crate::evidence::task_result::{ModuleResult, Status, TaskResult};
+use crate::evidence::task_result::{CONDITION_WAS_FALSE, ModuleResult, NO_ITEMS, Status, TaskResult};
 use crate::evidence::unverified::{WhyFailed, WhyUnreachable, WhyUnverified};
 
 /// What a result, or one item of a loop, shows.
@@ -34,10 +37,6 @@ pub enum TaskOutcome {
         said: Option<String>,
     },
 }
-
-/// Reasons Ansible gives where a task was not asked for, so that its skip leaves nothing unverified.
-const CONDITION_WAS_FALSE: &str = "Conditional result was False";
-const NO_ITEMS: &str = "No items in the list";
 
 /// Messages of commands that only say that the exit code was not 0.
 const EXIT_CODE_MESSAGES: [&str; 2] = ["non-zero return code", "The command exited with a non-zero return code."];
@@ -145,6 +144,44 @@ fn answered(known: &KnownTask, result: &TaskResult<'_>, on_controller: bool) -> 
     }
 }
 
+/// What inputs that are unknown, or that hang on check mode, make of an outcome.
+pub fn with_inputs(
+    known: &KnownTask,
+    result: &TaskResult<'_>,
+    circumstances: Circumstances,
+    inputs: &Inputs,
+    outcome: TaskOutcome,
+) -> TaskOutcome {
+    let why = match &inputs.unknown {
+        Some(source) => WhyUnverified::DependsOn(Rc::clone(source)),
+        None if inputs.skipped_by_check_mode => WhyUnverified::SkippedByCheckModeWhen,
+        None if inputs.argument_on_check_mode => WhyUnverified::ArgumentOnCheckMode,
+        None => return outcome,
+    };
+    let about_target = match known.module.kind {
+        Kind::Include => true,
+        Kind::Action => false,
+        Kind::Controller => bears_on_target(known, result, inputs),
+        Kind::Reads | Kind::Command | Kind::Compares => !circumstances.on_controller,
+    };
+    match outcome {
+        TaskOutcome::Waived => TaskOutcome::Waived,
+        TaskOutcome::Unverified { why, said } if why.is_failure() => TaskOutcome::Unverified { why, said },
+        outcome if known.task.handler || !about_target => outcome,
+        _ => unverified(why, None),
+    }
+}
+
+/// Whether a task that runs on the controller speaks about a target all the same.
+fn bears_on_target(known: &KnownTask, result: &TaskResult<'_>, inputs: &Inputs) -> bool {
+    match known.module.name {
+        "assert" | "fail" | "add_host" | "group_by" => true,
+        // A statement that was not made may be the one that would have been.
+        "debug" if inputs.marker && result.status == Status::Skipped => true,
+        _ => known.task.replaces_changed() && !known.task.never_changed(),
+    }
+}
+
 /// Whether content that is there already was left out of the comparison.
 fn never_compared(known: &KnownTask, answer: &ModuleResult) -> bool {
     let KnownTask { task, module, .. } = known;
@@ -182,7 +219,7 @@ mod tests {
     }
 
     fn why(outcome: &TaskOutcome) -> Option<WhyUnverified> {
-        if let TaskOutcome::Unverified { why, .. } = outcome { Some(*why) } else { None }
+        if let TaskOutcome::Unverified { why, .. } = outcome { Some(why.clone()) } else { None }
     }
 
     const SKIPPED: &str = r#","status":"skipped""#;

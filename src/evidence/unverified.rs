@@ -1,7 +1,11 @@
 //! Why a result is no proof. What a module's message means is decided here, once, where the message arrives.
 
+use std::rc::Rc;
+
+use crate::evidence::source::Source;
+
 /// Why a result is no proof. In the order in which the log lists them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum WhyUnverified {
     /// The host could not be reached, ignored or not.
     Unreachable(WhyUnreachable),
@@ -11,6 +15,10 @@ pub enum WhyUnverified {
     FailureHidden,
     /// `no_log` hides whether `failed_when` made a success of a failure.
     FailureCensored,
+    /// It hangs on a value that is unknown.
+    DependsOn(Rc<Source>),
+    /// A loop or an argument of it hangs on check mode.
+    ArgumentOnCheckMode,
     /// It was skipped because the run is in check mode.
     SkippedInCheckMode,
     /// It was skipped by a `when` on `ansible_check_mode`.
@@ -31,11 +39,13 @@ pub enum WhyUnverified {
 
 impl WhyUnverified {
     /// Whether the task failed or its host could not be reached.
-    pub fn is_failure(self) -> bool {
+    pub fn is_failure(&self) -> bool {
         match self {
             Self::Unreachable(_) | Self::Failed(_) => true,
             Self::FailureHidden
             | Self::FailureCensored
+            | Self::DependsOn(_)
+            | Self::ArgumentOnCheckMode
             | Self::SkippedInCheckMode
             | Self::SkippedByCheckModeWhen
             | Self::SkipCensored

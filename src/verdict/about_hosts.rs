@@ -43,7 +43,7 @@ pub(super) fn tasks(findings: &mut Findings, playbook: &PlaybookFacts) {
     findings.list.extend(playbook.unverified.iter().map(|(unverified, results)| Finding {
         reason: Reason::Task {
             task: unverified.task.clone(),
-            why: unverified.why,
+            why: unverified.why.clone(),
             never_changed: results.never_changed,
         },
         hosts: results.hosts.iter().cloned().collect(),

@@ -7,6 +7,7 @@ use crate::ansible::preflight::{InstallFailure, Missing, MissingFile, NotStarted
 use crate::evidence::connection::KeyCheckBypass;
 use crate::evidence::event_file::Damage;
 use crate::evidence::markers::MarkerProblem;
+use crate::evidence::source::{Source, WhyUnknown};
 use crate::evidence::unverified::{WhyFailed, WhyUnreachable, WhyUnverified};
 use crate::verdict::reason::{Finding, Reason};
 
@@ -98,7 +99,7 @@ pub fn matter(reason: &Reason) -> String {
         Reason::BrokenStatement { task, .. } => format!("what task `{task}` states cannot be believed"),
         Reason::Contradicted { task } => format!("task `{task}` found a difference, and SYNCED is stated"),
         Reason::StatedForAll { task } => format!("task `{task}` states one result for several hosts"),
-        Reason::Task { task, why, .. } => format!("task `{}` {}", task.name, unverified(*why)),
+        Reason::Task { task, why, .. } => format!("task `{}` {}", task.name, unverified(why)),
     }
 }
 
@@ -176,6 +177,7 @@ fn damaged(damage: &Damage) -> String {
 
 fn marker_problem(problem: &MarkerProblem) -> String {
     match problem {
+        MarkerProblem::DependsOn(source) => format!("it depends on {}", source_of(source)),
         MarkerProblem::EmptyStatus => "SYNC_STATUS= is empty".to_owned(),
         MarkerProblem::UnknownStatus(status) => {
             format!("SYNC_STATUS={status} is neither SYNCED nor OUT_OF_SYNC")
@@ -190,8 +192,10 @@ fn marker_problem(problem: &MarkerProblem) -> String {
     }
 }
 
-fn unverified(why: WhyUnverified) -> &'static str {
-    match why {
+fn unverified(why: &WhyUnverified) -> String {
+    let words = match why {
+        WhyUnverified::DependsOn(source) => return format!("depends on {}", source_of(source)),
+        WhyUnverified::ArgumentOnCheckMode => "has a loop or an argument that depends on ansible_check_mode",
         WhyUnverified::Unreachable(_) => "could not reach the host",
         WhyUnverified::Failed(_) => "failed",
         WhyUnverified::FailureHidden => "answered like a failure, and `failed_when` made it a success",
@@ -204,7 +208,8 @@ fn unverified(why: WhyUnverified) -> &'static str {
         WhyUnverified::NeverCompared => "does not compare content that is there already (`force: false`)",
         WhyUnverified::ChangeHidden => "sets `changed_when`, and no diff shows whether anything differs",
         WhyUnverified::ItemsMissing => "did not report every item of its loop",
-    }
+    };
+    words.to_owned()
 }
 
 /// What the reader can do, in words that name the setting or the line of the playbook. `None` where the sentence has
@@ -278,12 +283,12 @@ pub fn remedy(reason: &Reason) -> Option<String> {
         }
         Reason::Contradicted { .. } => "correct what the playbook compares, or what it states",
         Reason::StatedForAll { .. } => "let each host state its own result, or turn `per_host` off",
-        Reason::Task { task, why, never_changed } => return Some(task_remedy(*why, &task.name, *never_changed)),
+        Reason::Task { task, why, never_changed } => return Some(task_remedy(why, &task.name, *never_changed)),
     };
     Some(words.to_owned())
 }
 
-fn task_remedy(why: WhyUnverified, task: &str, never_changed: bool) -> String {
+fn task_remedy(why: &WhyUnverified, task: &str, never_changed: bool) -> String {
     let waive = || format!("`ignore_tasks: [{}]` if this need not be verified", pasted(task));
     match why {
         WhyUnverified::Unreachable(WhyUnreachable::HostKeyChanged | WhyUnreachable::HostKeyUnknown) => {
@@ -309,6 +314,10 @@ fn task_remedy(why: WhyUnverified, task: &str, never_changed: bool) -> String {
         {
             "it only reads (`changed_when: false`): set `check_mode: false` on it, so that it runs in check mode too"
                 .to_owned()
+        }
+        WhyUnverified::DependsOn(source) => source_remedy(source, &waive()),
+        WhyUnverified::ArgumentOnCheckMode => {
+            format!("remove ansible_check_mode from its loop and its arguments, or set {}", waive())
         }
         WhyUnverified::SkippedInCheckMode => format!(
             "set `check_mode: false` on it if it only reads, use a module with check mode instead, or set {}",
@@ -376,5 +385,42 @@ mod tests {
             assert!(!glob.contains(','), "{glob}");
             assert!(Pattern::new(&glob).unwrap().matches(name), "{name} by {glob}");
         }
+    }
+}
+
+/// What an unknown value comes from, and why it is unknown.
+fn source_of(source: &Source) -> String {
+    let (task, why) = match source {
+        Source::Task { task, why, .. } => (&task.name, why),
+        Source::GoneHost { host } => return format!("host `{host}`, which failed or could not be reached"),
+        Source::LimitedHost { host } => return format!("host `{host}`, which `limit` leaves out"),
+        Source::Prompt { name } => return format!("variable `{name}`, which a prompt asked for and nobody answered"),
+        Source::Unreadable { what } => return format!("something that cannot be read: {what}"),
+    };
+    let because = match why {
+        WhyUnknown::SkippedInCheckMode => "did not run in check mode",
+        WhyUnknown::SkippedItself => "skipped itself",
+        WhyUnknown::HeldBack => "would have run if not in check mode",
+        WhyUnknown::Hidden => "hides by `no_log` whether it ran",
+        WhyUnknown::DidNotLook => "could not look everywhere",
+        WhyUnknown::NotReached => "did not reach its host",
+        WhyUnknown::HangsOnCheckMode => "depends on ansible_check_mode",
+        WhyUnknown::Waived => "is ignored",
+    };
+    format!("`{task}`, which {because}")
+}
+
+/// What can be done about an unknown value where it comes from.
+fn source_remedy(source: &Source, waive: &str) -> String {
+    match source {
+        Source::Task { task, why: WhyUnknown::SkippedInCheckMode | WhyUnknown::HeldBack, reads: true } => {
+            format!("set `check_mode: false` on `{}`, or {waive}", task.name)
+        }
+        Source::Task { task, why: WhyUnknown::SkippedInCheckMode | WhyUnknown::HeldBack, reads: false } => {
+            format!("if `{}` only reads, set `check_mode: false` on it; or set {waive}", task.name)
+        }
+        Source::Prompt { name } => format!("set `{name}` in `extra_vars`"),
+        Source::GoneHost { .. } => "make the host reachable, or mend what fails on it".to_owned(),
+        Source::Task { .. } | Source::LimitedHost { .. } | Source::Unreadable { .. } => format!("set {waive}"),
     }
 }

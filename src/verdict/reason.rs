@@ -1,5 +1,7 @@
 //! What can forbid `SYNCED`, as types. How each is said stands in [`crate::verdict::explain`].
 
+use std::rc::Rc;
+
 use crate::ansible::preflight::NotStarted;
 use crate::evidence::connection::KeyCheckBypass;
 use crate::evidence::event_file::Damage;
@@ -188,7 +190,7 @@ impl Reason {
             Self::BrokenStatement { .. } => 30,
             Self::Contradicted { .. } => 31,
             Self::StatedForAll { .. } => 32,
-            Self::Task { why, .. } => return (33, Some(*why)),
+            Self::Task { why, .. } => return (33, Some(why.clone())),
         };
         (rank, None)
     }
@@ -237,7 +239,17 @@ impl Reason {
                 | MarkerProblem::SyncedWithFiles
                 | MarkerProblem::FilesWithoutStatus
                 | MarkerProblem::UnreadableFiles => vec![task],
+                MarkerProblem::DependsOn(source) => {
+                    let mut names = source.names_mut();
+                    names.push(task);
+                    names
+                }
             },
+            Self::Task { task, why: WhyUnverified::DependsOn(source), .. } => {
+                let mut names = Rc::make_mut(source).names_mut();
+                names.push(&mut task.name);
+                names
+            }
             Self::Task { task, .. } => vec![&mut task.name],
             Self::NotStarted(_)
             | Self::Cancelled { .. }
