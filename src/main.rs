@@ -56,7 +56,7 @@ fn step(settings: &Settings, environment: Environment, log: &Log) -> Result<Outc
         log.say(messages::cancelled(signal));
         return Ok(Outcome::Cancelled { signal });
     }
-    let evidence = collect(BufReader::new(run_dir.events()), run_dir.nonce(), &settings.ignore);
+    let evidence = collect(BufReader::new(run_dir.events()), run_dir.nonce(), settings);
     // What the network does with a status is no reason to keep secrets for it.
     drop(run_dir);
     let mut verdict = judge(settings, &ending, &evidence);

@@ -77,7 +77,7 @@ impl Scene {
     }
 
     fn judge(&self, events: &[u8]) -> (Evidence, Verdict) {
-        let seen = collect(events, NONCE, &self.settings.ignore);
+        let seen = collect(events, NONCE, &self.settings);
         let verdict = judge(&self.settings, &self.ending, &seen);
         (seen, verdict)
     }

@@ -261,12 +261,34 @@ class CallbackModule(CallbackBase):
         if not keyword("check_mode"):
             fields["check_mode"] = False
         said = values.module_result(task, answer, keyword("args") or {}, status)
+        if any(str(said.get(key, "")).startswith("~") for key in ("dest", "path")) or any(
+            value.startswith("~") for value in said.get("args", {}).values()
+        ):
+            home = self.home(delegated or result._host, task, keyword)
+            if home:
+                said["home"] = text(home)
         if said:
             fields["answer"] = said
         fields.update(self.provenance.answered(result, fields["task"], status, keyword("args") or {}, item))
         self.emit("result", fields)
         if changes_connections(answer):  # of a loop each item has said so before
             self.asked.clear()
+
+    def home(self, host, task, keyword):
+        """The home of the user that a task runs as, where that is known."""
+        variables = self.play.get_variable_manager().get_vars(play=self.play, host=host, task=task)
+        read = lambda name: templated_text(variables.get(name), variables, self.play._loader)
+        become = read("ansible_become") or keyword("become")
+        if str(become).lower() in ("true", "yes", "1"):
+            user = read("ansible_become_user") or keyword("become_user") or "root"
+        elif (read("ansible_connection") or str(task.connection)).rpartition(".")[2] == "local":
+            return os.path.expanduser("~")
+        else:
+            user = read("ansible_user") or keyword("remote_user")
+        facts = variables.get("ansible_facts") or {}
+        if user and facts.get("user_id") == str(user):
+            return facts.get("user_dir")
+        return "/root" if user == "root" else None
 
     @reported
     def v2_playbook_on_stats(self, stats):

@@ -155,9 +155,9 @@ pub struct Recap {
 }
 
 impl Recap {
-    /// Whether it counts a failure, whatever became of it.
-    pub fn counts_a_failure(&self) -> bool {
-        self.failures + self.unreachable + self.rescued + self.ignored > 0
+    /// How many failures it counts, whatever became of them.
+    pub fn failures_in_all(&self) -> u64 {
+        self.failures + self.unreachable + self.rescued + self.ignored
     }
 }
 

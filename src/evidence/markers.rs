@@ -15,6 +15,8 @@ pub struct Markers {
     problem: Option<MarkerProblem>,
     /// The task that stated a status, for drift that names no file.
     task: Option<String>,
+    /// When the status was stated last: the number of the event.
+    stated_at: u64,
 }
 
 /// What a statement comes to.
@@ -52,8 +54,8 @@ pub enum MarkerProblem {
 }
 
 impl Markers {
-    /// Adds the lines of one `debug` of the task `task`.
-    pub fn add(&mut self, lines: &[String], task: &str) {
+    /// Adds the lines of one `debug` of the task `task`. `at` is the number of the event.
+    pub fn add(&mut self, lines: &[String], task: &str, at: u64) {
         for line in lines {
             match line.split_once('=') {
                 Some((STATUS_MARKER, value)) => {
@@ -64,6 +66,7 @@ impl Markers {
                         other => self.break_with(MarkerProblem::UnknownStatus(other.to_owned())),
                     }
                     self.task = Some(task.to_owned());
+                    self.stated_at = at;
                 }
                 Some((FILES_MARKER, value)) => match listed(value.trim()) {
                     Ok(list) => _ = self.lists.insert(list),
@@ -96,6 +99,11 @@ impl Markers {
         }
     }
 
+    /// When the status was stated last: the number of the event.
+    pub fn stated_at(&self) -> u64 {
+        self.stated_at
+    }
+
     /// The task that stated the status.
     pub fn task(&self) -> &str {
         self.task.as_deref().unwrap_or("debug")
@@ -122,7 +130,7 @@ mod tests {
 
     fn stated(lines: &[&str]) -> Markers {
         let mut statement = Markers::default();
-        statement.add(&lines.iter().map(ToString::to_string).collect::<Vec<_>>(), "say");
+        statement.add(&lines.iter().map(ToString::to_string).collect::<Vec<_>>(), "say", 0);
         statement
     }
 

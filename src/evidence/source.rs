@@ -69,7 +69,7 @@ impl Source {
 /// Why a result is not what it would be in a real run, going by the result alone.
 pub(crate) fn why_unknown(known: &KnownTask, result: &TaskResult<'_>) -> Option<WhyUnknown> {
     let KnownTask { task, module, .. } = known;
-    let always_runs = module.supports_check_mode || matches!(module.kind, Kind::Controller | Kind::Include);
+    let always_runs = module.supports_check_mode() || matches!(module.kind, Kind::Controller | Kind::Include);
     match result.status {
         Status::Unreachable => Some(WhyUnknown::NotReached),
         // A task that ran and failed has given a real answer.

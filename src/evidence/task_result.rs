@@ -169,6 +169,20 @@ pub struct ModuleResult {
     /// Those of the task's arguments that can name a thing or decide whether the answer is proof.
     #[serde(default)]
     pub args: BTreeMap<String, String>,
+    /// Which of them are lists of several.
+    #[serde(default)]
+    pub several: Vec<String>,
+    /// Those fields of the answer that decide whether it is proof.
+    #[serde(default)]
+    pub fields: BTreeMap<String, String>,
+    /// The module warned that it did not look.
+    #[serde(default)]
+    pub disclaimed: bool,
+    /// What was to be copied is a directory without a file.
+    #[serde(default)]
+    pub empty_source: bool,
+    /// The home of the user that the task ran as, where a path begins with `~` and the home is known.
+    pub home: Option<String>,
 }
 
 impl ModuleResult {
@@ -190,6 +204,11 @@ impl ModuleResult {
             dest: None,
             path: None,
             args: BTreeMap::new(),
+            several: Vec::new(),
+            fields: BTreeMap::new(),
+            disclaimed: false,
+            empty_source: false,
+            home: None,
         }
     }
 
@@ -198,13 +217,18 @@ impl ModuleResult {
         self.skip_reason.as_deref().or(self.skipped_reason.as_deref())
     }
 
-    /// Whether it was skipped because what it would create is there, or what it would remove is gone.
+    /// Whether there was nothing to do: what `creates` names is there, or what `removes` names is gone.
     pub fn says_already_there(&self) -> bool {
         self.msg.as_deref().is_some_and(|msg| {
-            msg.starts_with("skipped, since ")
-                || msg.ends_with("matching creates option")
-                || msg.ends_with("matching removes option")
+            let begins = ["skipped, since ", "Would not run command since ", "Did not run command since "];
+            let ends = ["matching creates option", "matching removes option"];
+            begins.iter().any(|begin| msg.starts_with(begin)) || ends.iter().any(|end| msg.ends_with(end))
         })
+    }
+
+    /// Whether a command was held back because the run is in check mode.
+    pub fn would_have_run(&self) -> bool {
+        self.msg.as_deref().is_some_and(|msg| msg.contains("would have run"))
     }
 
     /// Whether it started a job and did not wait for it.
@@ -258,15 +282,32 @@ fn first_useful_line(text: &str) -> Option<&str> {
 #[serde(deny_unknown_fields)]
 pub struct Diff {
     /// The header of the side before.
-    pub header: Option<String>,
+    pub before_header: Option<String>,
+    /// The header of the side after.
+    pub after_header: Option<String>,
     /// The path the side before names.
     pub path: Option<String>,
     /// The keys in which the sides differ, where they are maps.
     #[serde(default)]
     pub keys: Vec<String>,
-    /// The sides differ, where they are no maps.
+    /// Their `state`, before and after, where they are maps and it differs.
     #[serde(default)]
-    pub differs: bool,
+    pub states: Vec<String>,
+    /// Whether the sides differ; `None` where it has not two sides.
+    pub sides: Option<Sides>,
+    /// Both sides are empty texts.
+    #[serde(default)]
+    pub empty: bool,
+}
+
+/// Whether the two sides of a difference are the same.
+#[derive(Debug, Clone, Copy, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub enum Sides {
+    /// They are the same.
+    Equal,
+    /// They are not.
+    Differ,
 }
 
 #[cfg(test)]

@@ -2,10 +2,12 @@
 
 use std::rc::Rc;
 
+use crate::ansible::modules::Condition;
 use crate::evidence::source::Source;
+use crate::evidence::task::EmptyLoop;
 
 /// Why a result is no proof. In the order in which the log lists them.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum WhyUnverified {
     /// The host could not be reached, ignored or not.
     Unreachable(WhyUnreachable),
@@ -23,14 +25,24 @@ pub enum WhyUnverified {
     SkippedInCheckMode,
     /// It was skipped by a `when` on `ansible_check_mode`.
     SkippedByCheckModeWhen,
+    /// It skipped itself: it could not look.
+    SkippedItself,
     /// It was skipped, and `no_log` hides why.
     SkipCensored,
-    /// Its loop is over a file glob that matched nothing.
-    GlobMatchedNothing,
+    /// What it loops over came out empty, and that may be because something is missing.
+    LoopFoundNothing(EmptyLoop),
     /// It started a job that nobody waited for.
     JobNotAwaited,
-    /// `force: false`: content that exists is never compared.
-    NeverCompared,
+    /// Its module's answer would have been the same on a target that differs, or on one that does not.
+    AnswerNoProof(&'static Condition),
+    /// The file is there, and every touch of it says changed.
+    TouchedAgain,
+    /// What it copies is a directory without a file.
+    NothingToCopy,
+    /// Its module warns that it did not look.
+    Disclaimed,
+    /// A command's exit code answers nothing.
+    ExitCodeNoAnswer(i64),
     /// `changed_when` replaces its answer, and no diff shows what the answer was.
     ChangeHidden,
     /// A loop reported fewer or more items than it has.
@@ -48,10 +60,15 @@ impl WhyUnverified {
             | Self::ArgumentOnCheckMode
             | Self::SkippedInCheckMode
             | Self::SkippedByCheckModeWhen
+            | Self::SkippedItself
             | Self::SkipCensored
-            | Self::GlobMatchedNothing
+            | Self::LoopFoundNothing(_)
             | Self::JobNotAwaited
-            | Self::NeverCompared
+            | Self::AnswerNoProof(_)
+            | Self::TouchedAgain
+            | Self::NothingToCopy
+            | Self::Disclaimed
+            | Self::ExitCodeNoAnswer(_)
             | Self::ChangeHidden
             | Self::ItemsMissing => false,
         }
