@@ -48,8 +48,8 @@ def beside(name):
     return module
 
 
-values, template_names, task_names, provenance = (
-    beside(name) for name in ("values", "template_names", "task_names", "provenance")
+values, template_names, _, task_names, provenance = (
+    beside(name) for name in ("values", "template_names", "written_task", "task_names", "provenance")
 )
 text = values.text
 # What variables, or a task beside its play, can say of how a host is reached.

@@ -59,7 +59,7 @@ class Provenance:
         self.missing = False  # something that sets names nobody can tell may not have set them
         self.assigned = set()  # names that tasks set
         self.found = set()  # those of them that hold what `find` found on the controller
-        self.gone, self.limited, self.reported_gone = set(), set(), None
+        self.gone, self.limited, self.removed = set(), set(), 0
         self.dynamic = set()  # hosts and groups that tasks may or may not have added
         self.static = None  # hosts and groups of the inventory
         self.play = self.manager = None
@@ -71,7 +71,7 @@ class Provenance:
         """The fields that a play's event has beside its own."""
         self.play, self.manager = play, play.get_variable_manager()
         self.play_waived = matches(self.ignored["plays"], [name])
-        self.tasks, self.loaded = {}, set()
+        self.tasks, self.loaded, self.removed = {}, set(), 0
         self.suspect_items.clear()
         if self.static is None:
             self.static = {*self.manager._inventory.groups, *self.manager._inventory.hosts, "*", "all"}
@@ -106,9 +106,10 @@ class Provenance:
         if number not in self.tasks:
             self.started(number, result._task)
         known, host, answer = self.tasks[number], str(result._host.name), result._result
+        self.look_for_gone()
         if host in self.gone and status != "unreachable" and host not in self.play._removed_hosts:
             self.gone.discard(host)
-        self.look_for_gone()
+            self.emit("gone", {"back": [host]})
         self.load(host, known.written)
         args = args if status in ("ok", "failed") else None
         uses = self.bears_on(known.written, args)
@@ -141,12 +142,16 @@ class Provenance:
         return fields
 
     def look_for_gone(self):
-        """Hosts that the play at work goes on without are reported as often as they change."""
-        self.gone.update(str(host) for host in getattr(self.play, "_removed_hosts", ()))
-        now = (frozenset(self.gone), frozenset(self.limited))
-        if now != (self.reported_gone or (frozenset(), frozenset())):
-            self.reported_gone = now
-            self.emit("gone", {"hosts": sorted(self.gone), "limited": sorted(self.limited)})
+        """Reports hosts that the run goes on without, as it loses them."""
+        removed = getattr(self.play, "_removed_hosts", ())
+        if len(removed) != self.removed:
+            self.removed = len(removed)
+            self.lose("hosts", {str(host) for host in removed} - self.gone)
+
+    def lose(self, field, hosts):
+        if hosts:
+            (self.gone if field == "hosts" else self.limited).update(hosts)
+            self.emit("gone", {field: sorted(hosts)})
             self.suspect(OTHER_HOSTS)
 
     def look_for_limited(self):
@@ -154,7 +159,7 @@ class Provenance:
         if getattr(inventory, "_subset", None):
             named = inventory.get_hosts(self.play.hosts, ignore_limits=True, ignore_restrictions=True)
             shown = {host.name for host in inventory.get_hosts(self.play.hosts, ignore_restrictions=True)}
-            self.limited.update(str(host.name) for host in named if host.name not in shown)
+            self.lose("limited", {str(host.name) for host in named if host.name not in shown} - self.limited)
 
     # What is suspected.
 
@@ -290,7 +295,9 @@ class Provenance:
             anything = status != "ok"
         else:
             facts = given
-            anything = status != "ok" and may_set_facts(task)
+            anything = status not in ("ok", "failed") and may_set_facts(task)
+        # Where a task failed, those after it in its block have not run.
+        anything = anything or status == "failed"
         self.assigned |= names
         if not suspect:
             names &= self.suspects

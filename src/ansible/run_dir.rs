@@ -26,8 +26,9 @@ const CALLBACK: &str = include_str!("callback.py");
 const CALLBACK_VALUES: &str = include_str!("values.py");
 
 /// The parts of it that follow where values come from.
-const CALLBACK_PROVENANCE: [(&str, &str); 3] = [
+const CALLBACK_PROVENANCE: [(&str, &str); 4] = [
     ("template_names", include_str!("template_names.py")),
+    ("written_task", include_str!("written_task.py")),
     ("task_names", include_str!("task_names.py")),
     ("provenance", include_str!("provenance.py")),
 ];

@@ -161,7 +161,7 @@ impl<'a> Collector<'a> {
     }
 
     fn play(&mut self, play: event::Play) -> Option<()> {
-        let hosts_depend_on = self.provenance.play(&play.hosts, play.hosts_from.as_deref());
+        let hosts_depend_on = self.provenance.play(&play.hosts, play.named.as_ref(), play.hosts_from.as_deref());
         let playbook = self.seen.playbooks.last_mut()?;
         let implicit: BTreeSet<String> = play.implicit.into_iter().collect();
         if let Some(named) = play.named {

@@ -32,7 +32,7 @@ pub enum Event<'a> {
     Task(Task),
     /// What a task mentions, where something unknown may stand behind it.
     Uses(Box<Uses>),
-    /// Hosts that others cannot be told about any more.
+    /// Hosts that the run goes on without, or not any more.
     Gone(Gone),
     /// A question of `vars_prompt` was not answered.
     Prompt(Prompt),

@@ -92,13 +92,15 @@ pub struct Sets {
     pub groups: Vec<String>,
 }
 
-/// Hosts that others cannot be told about any more.
+/// Hosts that the run goes on without.
 #[derive(Debug, Default, Deserialize, PartialEq, Eq)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, default)]
 pub struct Gone {
-    /// Hosts that failed or could not be reached, all of them so far.
+    /// Hosts that have failed or could not be reached.
     pub hosts: Vec<String>,
-    /// Hosts of the plays so far that the limit leaves out.
+    /// Hosts among them that take part again.
+    pub back: Vec<String>,
+    /// Hosts of a play that the limit leaves out.
     pub limited: Vec<String>,
 }
 

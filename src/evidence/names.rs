@@ -92,7 +92,7 @@ impl<'a> Scope<'a> {
     }
 
     fn name(self, name: &str, seen: &mut BTreeSet<(Option<String>, String)>) -> Found {
-        let Provenance { values, anything, inventory, gone, prompts, check_mode, .. } = self.provenance;
+        let Provenance { values, anything, inventory, gone, named, prompts, check_mode, .. } = self.provenance;
         let mut found = Found { unknown: None, check_mode: *check_mode && CHECK_MODE.contains(&name) };
         if self.own && self.mentions.loop_vars.iter().any(|own| own == name) {
             return self.names(&self.mentions.loops_over, seen);
@@ -102,7 +102,7 @@ impl<'a> Scope<'a> {
         } else if GROUPS.contains(&name) {
             found.add_source(inventory.values().next());
         } else if REMAINING_HOSTS.contains(&name) {
-            found.add_source(gone.values().next());
+            found.add_source(gone.iter().find(|(host, _)| named.contains(*host)).map(|(_, source)| source));
         } else if !self.mentions.extra_vars.iter().any(|extra| extra == name) {
             let values = self.host.and_then(|host| values.get(host));
             if name == "ansible_facts" {

@@ -4,7 +4,7 @@
 //! unknown value. The callback reports which names a task mentions, how they are defined and what it sets; here they are
 //! followed, host by host. Only what is unknown is kept: where nothing is, this costs nothing.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
 
 use crate::ansible::modules::Kind;
@@ -44,6 +44,8 @@ pub struct Provenance {
     pub(crate) gone: BTreeMap<String, Rc<Source>>,
     pub(crate) limited: BTreeMap<String, Rc<Source>>,
     pub(crate) prompts: BTreeMap<String, Rc<Source>>,
+    /// The hosts that the play names, in all of its batches.
+    pub(crate) named: BTreeSet<String>,
     /// What the tasks of the play mention, by number.
     mentions: HashMap<usize, Mentions>,
     /// Items that gave no real answer, before the summary of their loop.
@@ -69,6 +71,13 @@ struct PlayAtWork {
     ended: HashMap<String, Rc<Source>>,
 }
 
+impl PlayAtWork {
+    /// Whether nothing unknown decided which tasks run on which hosts.
+    fn is_certain(&self) -> bool {
+        self.hosts.is_none() && self.failed.is_empty() && self.ended.is_empty()
+    }
+}
+
 impl Provenance {
     /// A playbook begins, in check mode or not.
     pub fn playbook(&mut self, check_mode: bool) {
@@ -76,9 +85,17 @@ impl Provenance {
     }
 
     /// A play, or its next batch, begins. Gives what is unknown of its hosts.
-    pub fn play(&mut self, batch: &[String], hosts_from: Option<&Mentions>) -> Option<Rc<Source>> {
+    pub fn play(
+        &mut self,
+        batch: &[String],
+        named: Option<&Vec<String>>,
+        hosts_from: Option<&Mentions>,
+    ) -> Option<Rc<Source>> {
         self.mentions.clear();
         self.items.clear();
+        if let Some(named) = named {
+            self.named = named.iter().cloned().collect();
+        }
         let hosts = hosts_from.and_then(|mentions| {
             let found = Scope::new(self, None, mentions).find([&mentions.args]);
             unreadable(mentions).or(found.unknown)
@@ -93,11 +110,14 @@ impl Provenance {
         self.prompts.insert(prompt.name, source);
     }
 
-    /// Hosts are out of the run, these and no others.
+    /// The run goes on without some hosts.
     pub fn gone(&mut self, gone: Gone) {
-        let of = |host: &String, source| (host.clone(), Rc::new(source));
-        self.gone = gone.hosts.iter().map(|host| of(host, Source::GoneHost { host: host.clone() })).collect();
-        self.limited = gone.limited.iter().map(|host| of(host, Source::LimitedHost { host: host.clone() })).collect();
+        let of = |host: String, source: fn(String) -> Source| (host.clone(), Rc::new(source(host)));
+        self.gone.extend(gone.hosts.into_iter().map(|host| of(host, |host| Source::GoneHost { host })));
+        self.limited.extend(gone.limited.into_iter().map(|host| of(host, |host| Source::LimitedHost { host })));
+        for host in &gone.back {
+            self.gone.remove(host);
+        }
     }
 
     /// What a task mentions, from here on.
@@ -107,6 +127,9 @@ impl Provenance {
 
     /// What a result hangs on.
     pub fn inputs(&self, known: &KnownTask, result: &TaskResult<'_>) -> Inputs {
+        if !result.uses && self.lost.is_none() && self.inventory.is_empty() && self.play.is_certain() {
+            return Inputs::default();
+        }
         let nothing = Mentions::default();
         let mentions = match (result.uses, self.mentions.get(&result.task)) {
             (false, _) => &nothing,
@@ -239,14 +262,23 @@ impl Provenance {
         let hosts = if known.task.run_once { &batch[..] } else { &own[..] };
         let delegated = result.delegated_to.as_deref().filter(|_| sets.delegated).map(|host| [host.to_owned()]);
         let of_facts = delegated.as_ref().map_or(hosts, |host| &host[..]);
-        let set_fact = known.module.name == "set_fact";
-        self.assign(if set_fact { of_facts } else { hosts }, sets.names.iter().cloned(), source);
+        let names = || sets.names.iter().cloned();
+        if ["include_vars", "set_fact"].contains(&known.module.name) {
+            self.assign(of_facts, names(), source);
+            if source.is_some() {
+                // Among them is the name of its own answer, which stays here, and one may be made a fact.
+                self.assign(hosts, names(), source);
+                self.assign(of_facts, sets.names.iter().map(|name| format!("ansible_facts.{name}")), source);
+            }
+        } else {
+            self.assign(hosts, names(), source);
+        }
         let facts = sets.facts.iter().flat_map(|fact| {
             let short = fact.strip_prefix("ansible_").unwrap_or(fact);
             [fact.clone(), format!("ansible_facts.{short}")]
         });
         self.assign(of_facts, facts, source);
-        self.assign(&sets.hosts, sets.names.iter().cloned(), source);
+        self.assign(&sets.hosts, names(), source);
         if let Some(source) = source {
             for name in sets.hosts.iter().chain(&sets.groups) {
                 self.inventory.insert(name.clone(), Rc::clone(source));
