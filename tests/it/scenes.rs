@@ -8,11 +8,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use plugin_gitops_status::evidence::collect::collect;
-use plugin_gitops_status::evidence::event_file::line;
-use plugin_gitops_status::process::supervise::Ending;
-use plugin_gitops_status::settings::Settings;
-use plugin_gitops_status::verdict::judge::{SyncStatus, judge};
+use plugin_gitops_status::{Ending, Settings, SyncStatus, collect, judge, line};
 
 use crate::cases::{self, Ready};
 use crate::harness::fake_ansible::TARGET;
@@ -209,7 +205,7 @@ fn a_record_without_its_beginning_or_with_an_unknown_meta_is_not_synced() {
         let Some(recap) = events.iter().rposition(|event| event.get("stats").is_some()) else { continue };
         let number = events.iter().filter(|event| event.get("task").is_some()).count();
         let meta = [
-            serde_json::json!({"task": {"task": number, "name": "meta", "action": "ansible.builtin.meta"}}),
+            serde_json::json!({"task": {"number": number, "name": "meta", "action": "ansible.builtin.meta"}}),
             serde_json::json!({"start": {"task": number, "meta": "end_something"}}),
         ];
         let with = [&events[..recap], &meta, &events[recap..]].concat();
@@ -229,7 +225,7 @@ fn an_added_drift_never_leaves_a_run_synced() {
         );
         for (place, event) in events.iter().enumerate() {
             let Some(result) =
-                event.get("result").filter(|result| result["status"] == "ok" && result.get("on").is_none())
+                event.get("result").filter(|result| result["status"] == "ok" && result.get("delegated_to").is_none())
             else {
                 continue;
             };
@@ -239,14 +235,14 @@ fn an_added_drift_never_leaves_a_run_synced() {
                 let compares = ["copy", "file", "template"]
                     .iter()
                     .any(|name| task["action"].as_str().is_some_and(|action| action.ends_with(name)));
-                task["task"] == result["task"] && compares && task.get("handler").is_none()
+                task["number"] == result["task"] && compares && task.get("handler").is_none()
             });
             if !acts || waived {
                 continue;
             }
             let mut drift = result.clone();
             drift["changed"] = true.into();
-            drift.as_object_mut().unwrap().retain(|key, _| !["summary", "items", "real"].contains(&key.as_str()));
+            drift.as_object_mut().unwrap().retain(|key, _| !["summary", "items", "check_mode"].contains(&key.as_str()));
             let mut with = events.clone();
             with.insert(place, serde_json::json!({ "result": drift }));
             never_synced(&scene, signed(&with).as_bytes(), &format!("drift was added at line {place}"));

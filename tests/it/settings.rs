@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::process::Command;
 
-use plugin_gitops_status::settings::TABLE;
+use plugin_gitops_status::TABLE;
 
 use crate::harness::ended::Ended;
 use crate::harness::fake_ansible::Asked;
@@ -180,8 +180,8 @@ fn durations_and_booleans_are_read_in_every_form() {
 fn defaults_are_those_of_the_table() {
     let arguments = asked(&[]).arguments;
     assert_eq!(arguments, ["--inventory=hosts", "--check", "--diff", "site.yml"]);
-    let default = |name: &str| TABLE.iter().find(|setting| setting.name == name).unwrap().default;
-    assert_eq!((default("check"), default("become"), default("dry_run")), ("`true`", "`false`", "`false`"));
+    let default = |name: &str| TABLE.iter().find(|setting| setting.name == name).unwrap().default.words();
+    assert_eq!(["check", "become", "dry_run"].map(default), ["true", "false", "false"]);
 }
 
 fn the_user_of_the_url_becomes_basic_auth() {
@@ -208,7 +208,7 @@ fn help_lists_every_setting_and_other_arguments_are_refused() {
     let help = called("--help");
     help.expect_code(0);
     for setting in TABLE {
-        help.expect_log(&format!("\n{} ", setting.variable()));
+        help.expect_log(&format!("{} (", setting.variable()));
     }
     assert_eq!(called("--version").stdout, concat!("plugin-gitops-status ", env!("CARGO_PKG_VERSION"), "\n"));
     called("--dry-run").expect_code(1);
