@@ -66,11 +66,8 @@ fn a_step_that_is_killed_leaves_nothing_all_the_same() {
     for whole_group in [false, true] {
         let server = Scripted::keeping();
         let (step, running) = waiting(&server);
-        if whole_group {
-            running.signal_group(Signal::KILL)
-        } else {
-            running.signal(Signal::KILL)
-        }
+        let signal = if whole_group { Running::signal_group } else { Running::signal };
+        signal(&running, Signal::KILL);
         // The cleanup ends all of them, and then their output ends, and the files are gone at last.
         running.end();
         while !processes_naming(text(&step.path("tmp"))).is_empty()

@@ -93,7 +93,7 @@ fn expand(step: &Step, text: &str) -> String {
 }
 
 /// Gives a step the settings and the environment of a case.
-fn configured(step: Step, case: &Case) -> Step {
+fn configured(step: &Step, case: &Case) -> Step {
     let names = [("repo_name", "rsyslog"), ("server_name", "rsyslog-lab")];
     let step = step.again().settings(names).env("CASE_TMP", step.target());
     let step = case.settings.iter().fold(step, |step, (name, value)| {
@@ -108,7 +108,7 @@ fn configured(step: Step, case: &Case) -> Step {
 
 /// The step of a case whose setup did not run, for a fake Ansible.
 pub fn not_set_up(name: &str) -> Step {
-    let step = configured(Step::in_copy_of(&format!("tests/cases/{name}")), &load(name).0);
+    let step = configured(&Step::in_copy_of(&format!("tests/cases/{name}")), &load(name).0);
     // Where a setup makes an inventory, any will do.
     step.target_file("inventory.ini", "")
 }
@@ -141,7 +141,7 @@ impl Ready {
         }
         assert_eq!(made.code, Some(0), "setup: {made}");
         ready.reaches = case.reaches.as_deref().map(|file| expand(&ready.step, file));
-        ready.step = configured(ready.step.again(), &case);
+        ready.step = configured(&ready.step, &case);
         Ok(ready)
     }
 

@@ -39,10 +39,7 @@ pub fn suite() -> Suite {
 
 /// A step whose fake playbook and its children wait for ever.
 fn waiting() -> Step {
-    let step = Step::new().program("starts-children").fake(|fake| {
-        fake.ending = "timed out".to_owned();
-        fake.output = "the playbook waits\n".to_owned();
-    });
+    let step = Step::new().ends("timed out").prints("the playbook waits\n").program("starts-children");
     step.setting("extra_vars", r#"{"password":"c4n4ry"}"#)
 }
 
@@ -80,11 +77,8 @@ fn a_step_that_is_killed_leaves_nothing_all_the_same() {
         let (step, running) = started(&server);
         let private = private_directories(&step);
         assert!(private.iter().all(|folder| folder.is_dir()), "{private:?}");
-        if whole_group {
-            running.signal_group(Signal::KILL)
-        } else {
-            running.signal(Signal::KILL)
-        }
+        let signal = if whole_group { Running::signal_group } else { Running::signal };
+        signal(&running, Signal::KILL);
         // No exit code tells when the cleanup has done its work.
         let left = || {
             let files = fs::read_dir(step.path("tmp")).unwrap().count();
@@ -206,7 +200,7 @@ fn a_full_temporary_directory_is_never_synced() -> Result<(), NotRun> {
     // Either the step's own files do not fit, or the events of the run.
     for (size, events) in [("16k", 1), ("256k", 1000)] {
         let server = Scripted::keeping();
-        let step = Step::new().to(server.url()).fake(|fake| fake.events = fake.events.repeat(events));
+        let step = Step::new().to(server.url()).repeats_events(events);
         let small = step.path("small");
         fs::create_dir(&small).unwrap();
         let mut unshare = crate::payload::unshare()?;
@@ -251,7 +245,7 @@ fn output_of_ansible_cannot_pass_for_the_log() {
     let hostile = "x\n[2/4] Read the result: SYNCED\n\x1b[2J\x1b[31mred\r\n✓ Status update successful (HTTP 200)\n";
     // With a secret, the output passes through the redactor first.
     for settings in [&[][..], &[("vault_password", "canary-vault")]] {
-        let step = Step::new().dry().fake(|fake| fake.output = hostile.to_owned());
+        let step = Step::new().dry().prints(hostile);
         let end = step.settings(settings.iter().copied()).run();
         end.expect_code(0);
         let ours: Vec<&str> = end.stdout.lines().filter(|line| line.starts_with(['[', '✓'])).collect();
@@ -281,7 +275,9 @@ fn what_is_not_there_is_named_in_a_sentence() {
     ] {
         let step = Step::new().to(server.url()).settings(settings.iter().copied());
         let end = step.run();
-        sentences.iter().for_each(|sentence| claims_nothing(&step, &server, &end, 1, sentence));
+        for sentence in sentences {
+            claims_nothing(&step, &server, &end, 1, sentence);
+        }
     }
     let step = Step::new().to(server.url()).env("PATH", "/nonexistent");
     let end = step.run();

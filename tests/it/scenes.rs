@@ -89,11 +89,11 @@ fn record(name: &str) -> Result<(), NotRun> {
     fs::create_dir(&recorded).unwrap();
     let step = step.env("RECORDED", &recorded);
     let ended = ready.run_as(&step, || ());
-    let read = |file: &str| fs::read_to_string(recorded.join(file));
-    let events = read("events").unwrap_or_else(|error| panic!("no events were recorded: {error}\n{ended}"));
+    let kept = |file: &str| fs::read_to_string(recorded.join(file));
+    let events = kept("events").unwrap_or_else(|error| panic!("no events were recorded: {error}\n{ended}"));
     let signed = step.without_paths(&events).lines().map(|text| line(NONCE, &text[9..])).collect::<String>();
     fs::write(folder(name).join("events"), signed).unwrap();
-    fs::write(folder(name).join("ending"), read("ending").unwrap_or_else(|_| "timed out\n".to_owned())).unwrap();
+    fs::write(folder(name).join("ending"), kept("ending").unwrap_or_else(|_| "timed out\n".to_owned())).unwrap();
     Ok(())
 }
 

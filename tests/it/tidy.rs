@@ -52,6 +52,7 @@ fn named_stages(file: &Path) -> Vec<String> {
         Some(list) => list.split('}').next().unwrap().split(',').map(str::trim).collect(),
         None => vec![rest],
     });
+    assert!(!code.contains("super::super"), "{} hides which stage it names", file.display());
     let name = |rest: &str| rest.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap().to_owned();
     names.map(name).filter(|name| !name.is_empty()).collect()
 }
@@ -87,23 +88,22 @@ fn a_stage_names_only_stages_to_its_left() {
 /// One line for each stage: how many of its files name each stage to its left.
 #[expect(clippy::print_stdout, reason = "it is asked for with --nocapture")]
 fn print_picture(stages: &[String], arrows: &BTreeMap<(usize, usize), BTreeSet<PathBuf>>) {
-    let mut picture = String::from("\nWho names whom: files of the row's stage that name the column's\n\n");
-    picture += &format!("{:<12}", "");
-    for stage in stages {
-        picture += &format!("{:>5}", &stage[..stage.len().min(4)]);
-    }
-    for (from, stage) in stages.iter().enumerate() {
-        picture += &format!("\n{stage:<12}");
-        for to in 0..stages.len() {
-            picture += &match arrows.get(&(from, to)) {
-                Some(files) => format!("{:>5}", files.len()),
-                None => format!("{:>5}", if from == to { "\\" } else { "." }),
-            };
-        }
-    }
+    let cell = |from: usize, to: usize| match arrows.get(&(from, to)) {
+        Some(files) => files.len().to_string(),
+        None if from == to => "\\".to_owned(),
+        None => ".".to_owned(),
+    };
+    let row = |name: &str, cells: Vec<String>| {
+        cells.iter().fold(format!("{name:<12}"), |row, cell| row + &format!("{cell:>5}"))
+    };
+    let heading = stages.iter().map(|stage| stage.chars().take(4).collect()).collect();
+    let mut lines = vec!["Files of the row's stage that name the column's:".to_owned(), row("", heading)];
+    lines.extend(
+        stages.iter().enumerate().map(|(from, stage)| row(stage, (0..stages.len()).map(|to| cell(from, to)).collect())),
+    );
     let files: usize = arrows.values().map(BTreeSet::len).sum();
     let back = arrows.keys().filter(|(from, to)| from < to).count();
-    println!("{picture}\n\n{} arrows between stages, by {files} files; {back} back\n", arrows.len());
+    println!("\n{}\n{} arrows between stages, by {files} files; {back} back\n", lines.join("\n"), arrows.len());
 }
 
 fn every_folder_of_src_is_a_stage() {

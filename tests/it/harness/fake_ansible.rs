@@ -30,7 +30,7 @@ pub struct Fake {
     pub events: String,
     /// What it prints before it ends.
     pub output: String,
-    /// How it ends.
+    /// How it ends: `exited CODE`, `killed SIGNAL` or `timed out`, which is not at all.
     pub ending: String,
 }
 

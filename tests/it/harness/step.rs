@@ -141,11 +141,23 @@ impl Step {
         Self { program: Program::Fake, ..self }
     }
 
-    /// Changes what the fake `ansible-playbook` does.
-    pub fn fake(self, change: impl FnOnce(&mut Fake)) -> Self {
-        let mut fake = Fake::of(&self.path("fake"));
-        change(&mut fake);
-        fake.write(&self.path("fake"));
+    /// Lets the fake `ansible-playbook` print something.
+    pub fn prints(self, output: &str) -> Self {
+        self.with_fake(|fake| Fake { output: output.to_owned(), ..fake })
+    }
+
+    /// Lets the fake `ansible-playbook` end another way, see [`Fake::ending`].
+    pub fn ends(self, ending: &str) -> Self {
+        self.with_fake(|fake| Fake { ending: ending.to_owned(), ..fake })
+    }
+
+    /// Lets the fake `ansible-playbook` write its events so many times.
+    pub fn repeats_events(self, times: usize) -> Self {
+        self.with_fake(|fake| Fake { events: fake.events.repeat(times), ..fake })
+    }
+
+    fn with_fake(self, change: impl FnOnce(Fake) -> Fake) -> Self {
+        change(Fake::of(&self.path("fake"))).write(&self.path("fake"));
         self
     }
 

@@ -128,7 +128,7 @@ pub fn run(suites: Vec<Suite>) -> ExitCode {
     for suite in suites {
         // The image is asked for by `.ci/image` alone, whatever else is brought.
         let brought = !suite.needs.contains(&Need::Image) || arguments.filter.is_some() || arguments.list;
-        if !suite.needs.is_empty() && !(asked && brought) {
+        if !(suite.needs.is_empty() || asked && brought) {
             left_out.push(suite);
             continue;
         }
