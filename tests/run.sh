@@ -14,6 +14,9 @@ if ! { command -v ssh && { command -v sshd || [ -x /usr/sbin/sshd ]; }; } > /dev
         echo 'ssh and sshd are not installed, and what needs them is not tested (Debian: apt-get install openssh-client openssh-server)' >&2
     fi
 fi
-ANSIBLE_CORE=$(.ci/ansible-core ${ANSIBLE_CORE:-})
-export ANSIBLE_CORE
+if found=$(.ci/ansible-core ${ANSIBLE_CORE:-}); then
+    export ANSIBLE_CORE="$found"
+elif [ -n "${ANSIBLE_CORE:-}" ]; then
+    exit 1
+fi
 exec cargo test --locked "$@"

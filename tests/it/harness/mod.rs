@@ -28,9 +28,10 @@ pub fn read(path: impl AsRef<Path>) -> String {
     fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// A variable of the test run itself.
+/// A variable of the test run itself; an empty one counts as not set.
 pub fn variable(name: &str) -> Option<String> {
-    std::env::vars_os().find(|(key, _)| key == name).map(|(_, value)| value.into_string().unwrap())
+    let value = std::env::vars_os().find(|(key, _)| key == name).map(|(_, value)| value.into_string().unwrap());
+    value.filter(|value| !value.is_empty())
 }
 
 /// Whether what a real program did is to be recorded anew: `RECORD=all`, or some by name, with commas.

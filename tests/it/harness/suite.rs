@@ -54,6 +54,11 @@ impl Need {
     fn missing(self) -> Option<String> {
         let absent = |program: &str| Command::new(program).arg("--version").output().is_err();
         match self {
+            // Who names one wants it.
+            Self::Ansible if super::variable("ANSIBLE_CORE").is_some() => {
+                ansible::bin().unwrap();
+                None
+            }
             Self::Ansible => ansible::bin().err(),
             Self::Ssh if absent("ssh-keygen") || !ansible::has_sshd() => {
                 Some("ssh and sshd are not installed".to_owned())
