@@ -135,9 +135,9 @@ impl<'a> Collector<'a> {
         self.close_playbook();
         self.seen.damage = damage.or(self.stray.then_some(Damage::Unreadable));
         let settings = [("ignore_tasks", &self.ignore.tasks), ("ignore_plays", &self.ignore.plays)];
-        for ((setting, globs), used) in settings.into_iter().zip(&self.used) {
-            let unused = globs.iter().zip(used).filter(|(_, used)| !**used);
-            self.seen.waived.unused.extend(unused.map(|(glob, _)| (setting, glob.as_str().to_owned())));
+        for ((setting, waivers), used) in settings.into_iter().zip(&self.used) {
+            let unused = waivers.iter().zip(used).filter(|(_, used)| !**used);
+            self.seen.waived.unused.extend(unused.map(|(waiver, _)| (setting, waiver.glob.as_str().to_owned())));
         }
         self.seen
     }

@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 
 use glob::{MatchOptions, Pattern};
 
+use crate::settings::Waiver;
+
 /// What the ignore took out, and which of them met nothing.
 #[derive(Debug, Default)]
 pub struct Ignored {
@@ -15,11 +17,11 @@ pub struct Ignored {
     pub unused: Vec<(&'static str, String)>,
 }
 
-/// Whether any glob matches any of the names; every glob that does is marked as used.
-pub(crate) fn matches(globs: &[Pattern], used: &mut [bool], names: &[&str]) -> bool {
+/// Whether any waiver matches any of the names; every one that does is marked as used.
+pub(crate) fn matches(waivers: &[Waiver], used: &mut [bool], names: &[&str]) -> bool {
     let mut any = false;
-    for (glob, used) in globs.iter().zip(used) {
-        if names.iter().any(|name| glob_matches(glob, name)) {
+    for (waiver, used) in waivers.iter().zip(used) {
+        if names.iter().any(|name| glob_matches(&waiver.glob, name)) {
             *used = true;
             any = true;
         }

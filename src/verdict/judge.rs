@@ -53,8 +53,11 @@ impl Drift {
     fn add<'a>(&mut self, settings: &Settings, host: &str, names: impl IntoIterator<Item = &'a String>) {
         for name in names {
             let shown = relative(name, settings.report.relative_to.as_deref());
-            let ignored =
-                settings.ignore.files.iter().any(|glob| glob_matches(glob, name) || glob_matches(glob, &shown));
+            let ignored = settings
+                .ignore
+                .files
+                .iter()
+                .any(|waiver| glob_matches(&waiver.glob, name) || glob_matches(&waiver.glob, &shown));
             let side = if ignored { &mut self.ignored } else { &mut self.counted };
             side.entry(host.to_owned()).or_default().insert(shown);
         }
