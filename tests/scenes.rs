@@ -118,8 +118,8 @@ fn settings(case: &serde_json::Value, target: &str) -> Settings {
     let always = [("repo_name", "rsyslog"), ("server_name", "rsyslog-lab"), ("dry_run", "true")];
     let always = always.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
     let variables = always.chain(given.into_iter().map(|(name, value)| (name, value.replace("$CASE_TMP", target))));
-    Settings::read(variables.map(|(name, value)| (format!("PLUGIN_{}", name.to_uppercase()).into(), value.into())))
-        .unwrap()
+    let variables = variables.map(|(name, value)| (format!("PLUGIN_{}", name.to_uppercase()).into(), value.into()));
+    Settings::read(variables, time::Date::MIN).unwrap()
 }
 
 fn ending(text: &str) -> Ending {
