@@ -9,7 +9,7 @@ say() { printf '\n%s── %s%s\n' "$bold" "$*" "$plain"; }
 
 say 'Build the plugin and the example status server'
 cargo build --release --bin plugin-gitops-status --example status-server
-command -v ansible-playbook > /dev/null || PATH=$(tests/ansible-core.sh):$PATH
+command -v ansible-playbook > /dev/null || PATH=$(.ci/ansible-core):$PATH
 export PATH
 
 scratch=$(mktemp -d)
