@@ -10,13 +10,22 @@ use std::process::{Command, Stdio};
 
 use support::{Ended, Example, Receiver, StatusServer, WithSettings, ended, processes_naming, step, surroundings};
 
-/// A payload or a list of them without the time in it, which is checked to be one.
+/// A payload or a list of one without the times in it, which are checked to be some.
 fn timeless(json: &str) -> String {
-    let (before, rest) = json.split_once(r#""last_check":""#).unwrap();
-    let (time, after) = rest.split_once('"').unwrap();
-    let shape: String = time.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
-    assert_eq!(shape, "0000-00-00T00:00:00Z");
-    format!(r#"{before}"last_check":"TIME"{after}"#)
+    let mut timeless = json.to_owned();
+    for key in ["last_check", "since"] {
+        let Some((before, rest)) = timeless.split_once(&format!(r#""{key}":""#)) else { continue };
+        let (time, after) = rest.split_once('"').unwrap();
+        let shape: String = time.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
+        assert_eq!(shape, "0000-00-00T00:00:00Z");
+        timeless = format!(r#"{before}"{key}":"TIME"{after}"#);
+    }
+    timeless
+}
+
+/// What the status server lists of a payload.
+fn listed(payload: &str) -> String {
+    format!(r#"[{},"since":"TIME"}}]"#, payload.strip_suffix('}').unwrap())
 }
 
 const SYNCED: &str = r#"{"repo":"rsyslog","server":"rsyslog-lab","sync_status":"SYNCED","drift_count":0,"files":[],"last_check":"TIME"}"#;
@@ -26,21 +35,21 @@ const DRIFTED: &str = r#"{"repo":"rsyslog","server":"rsyslog-lab","sync_status":
 fn the_example_is_reported_byte_for_byte_and_shown_by_the_status_server() {
     for check in ["true", "false"] {
         let example = Example::deployed();
-        let store = example.folder().path().join("statuses.json");
+        let store = example.folder().path().join("statuses.db");
         let server = StatusServer::start(&["--file", store.to_str().unwrap()]);
         let receiver = Receiver::start();
 
         let end = ended(example.step(&server.url).settings([("check", check)]));
         assert_eq!(end.code, Some(0), "{end:?}");
         assert!(end.stdout.ends_with("✓ Status update successful (HTTP 200)\n"), "{end:?}");
-        assert_eq!(timeless(&server.statuses()), format!("[{SYNCED}]"));
+        assert_eq!(timeless(&server.statuses()), listed(SYNCED));
 
         for file in ["rsyslog.conf", "rsyslog.d/30-lab.conf"] {
             fs::write(example.etc().join(file), "edited by hand\n").unwrap();
         }
         let end = ended(example.step(&server.url).settings([("check", check)]));
         assert_eq!(end.code, Some(0), "{end:?}");
-        assert_eq!(timeless(&server.statuses()), format!("[{DRIFTED}]"));
+        assert_eq!(timeless(&server.statuses()), listed(DRIFTED));
         assert_eq!(fs::read_to_string(example.etc().join("rsyslog.conf")).unwrap(), "edited by hand\n");
 
         let end = ended(example.step(&receiver.url()).settings([("check", check), ("fail_on_drift", "yes")]));
@@ -190,7 +199,7 @@ fn the_status_servers_own_sentence_is_shown() {
     let example = Example::deployed();
     let token = example.folder().path().join("token");
     fs::write(&token, "right\n").unwrap();
-    let store = example.folder().path().join("statuses.json");
+    let store = example.folder().path().join("statuses.db");
     let server = StatusServer::start(&["--file", store.to_str().unwrap(), "--token-file", token.to_str().unwrap()]);
     let end = ended(example.step(&server.url).settings([("status_server_token", "not-that-one")]));
     assert_eq!(end.code, Some(1), "{end:?}");

@@ -170,10 +170,13 @@ pub struct StatusServer {
 impl StatusServer {
     pub fn start(arguments: &[&str]) -> Self {
         let mut cargo = Command::new(env!("CARGO"));
-        let built = cargo.args(["build", "--quiet", "--example", "status-server"]).current_dir(root()).status();
+        let built = cargo
+            .args(["build", "--quiet", "--locked", "--package", "gitops-status-server"])
+            .current_dir(root())
+            .status();
         assert!(built.unwrap().success());
-        // Examples lie beside the folder of the tests.
-        let binary = std::env::current_exe().unwrap().ancestors().nth(2).unwrap().join("examples/status-server");
+        // It lies beside the folder of the tests.
+        let binary = std::env::current_exe().unwrap().ancestors().nth(2).unwrap().join("gitops-status-server");
         let mut process = Command::new(binary)
             .args(["--listen", "127.0.0.1:0"])
             .args(arguments)
