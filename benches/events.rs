@@ -9,10 +9,7 @@ use std::fs::File;
 use std::io::BufReader;
 use std::time::Instant;
 
-use plugin_gitops_status::evidence::collect::collect;
-use plugin_gitops_status::process::supervise::Ending;
-use plugin_gitops_status::settings::Settings;
-use plugin_gitops_status::verdict::judge::{SyncStatus, judge};
+use plugin_gitops_status::{Ending, Settings, SyncStatus, collect, judge};
 
 const HOSTS: usize = 1000;
 const TASKS: usize = 1000;

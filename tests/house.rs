@@ -4,9 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use plugin_gitops_status::delivery::client::{Failure, FailureKind};
-use plugin_gitops_status::log::messages::undelivered;
-use plugin_gitops_status::settings::TABLE;
+use plugin_gitops_status::{Failure, FailureKind, Progress, TABLE, messages::progress};
 
 fn read(path: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
@@ -57,18 +55,22 @@ fn a_stage_names_only_stages_to_its_left() {
 #[test]
 fn the_settings_table_of_plugin_md_is_the_one_of_the_code() {
     let text = read("plugin.md");
-    let rows: Vec<&str> = text
-        .lines()
-        .skip_while(|line| !line.starts_with("| setting |"))
-        .take_while(|line| line.starts_with('|'))
-        .collect();
-    let expected: Vec<String> = ["| setting | type | default | meaning |".to_owned(), "|---|---|---|---|".to_owned()]
-        .into_iter()
-        .chain(TABLE.iter().map(|setting| {
-            format!("| `{}` | {} | {} | {} |", setting.name, setting.kind, setting.default, setting.help)
-        }))
-        .collect();
-    assert_eq!(rows, expected);
+    let (_, section) = text.split_once("\n## Settings\n").unwrap();
+    let section = section.split("\n## ").next().unwrap();
+    let is_row = |line: &&str| line.starts_with(['|', '#']);
+    let rows: Vec<&str> = section.lines().filter(is_row).collect();
+    let mut expected = Vec::new();
+    let mut group = None;
+    for setting in TABLE {
+        if group != Some(setting.group) {
+            expected.push(format!("### {}", setting.group.title()));
+            expected.extend(["| setting | type | default | meaning |", "|---|---|---|---|"].map(str::to_owned));
+            group = Some(setting.group);
+        }
+        let default = setting.default.words();
+        expected.push(format!("| `{}` | {} | {default} | {} |", setting.name, setting.kind, setting.help));
+    }
+    assert_eq!(rows, expected, "plugin.md needs:\n{}", expected.join("\n"));
 }
 
 #[test]
@@ -96,7 +98,8 @@ fn what_readme_says_of_a_failed_delivery_is_what_the_log_says() {
         Status(503),
     ] {
         let failure = Failure { kind, cause: "why".to_owned(), retry_after: None };
-        let lines: Vec<String> = undelivered(None, &failure, 1).iter().map(|line| line.painted(false)).collect();
+        let undelivered = Progress::Undelivered { server: None, failure: &failure, attempts: 1 };
+        let lines: Vec<String> = progress(&undelivered).iter().map(|line| line.painted(false)).collect();
         let said = lines[0].strip_prefix("cannot deliver the status: ").unwrap();
         let symptom = said.split([':', '(']).next().unwrap().trim();
         let row = format!("| `{symptom}` | {} |", lines[1].trim().strip_prefix("check ").unwrap());

@@ -5,11 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use plugin_gitops_status::ansible::passwd::Needs;
-use plugin_gitops_status::ansible::run_dir::RunDir;
-use plugin_gitops_status::log::Log;
-use plugin_gitops_status::panic_hook;
-use plugin_gitops_status::settings::Settings;
+use plugin_gitops_status::{Log, Needs, RunDir, Settings, clean_up_after};
 
 const NAME: &str = "a_panic_ends_the_run_leaves_nothing_and_quotes_nothing";
 const TOLD: &str = "HAVE_A_FAULT_IN";
@@ -27,7 +23,7 @@ fn a_panic_ends_the_run_leaves_nothing_and_quotes_nothing() {
         .unwrap();
     let log = String::from_utf8_lossy(&ended.stderr);
     assert_eq!(ended.status.code(), Some(1), "{log}");
-    assert!(log.contains("this program has a fault of its own (at tests/panic.rs:"), "{log}");
+    assert!(log.contains("internal error at tests/panic.rs:"), "{log}");
     assert!(!log.contains("hunter2"), "{log}");
 
     let told = |name: &str| fs::read_to_string(folder.path().join(name)).unwrap();
@@ -42,11 +38,11 @@ fn have_a_fault(folder: &Path) -> ! {
     let needed = ["PLUGIN_PLAYBOOK", "PLUGIN_REPO_NAME", "PLUGIN_SERVER_NAME"].map(|name| (name.into(), "x".into()));
     let settings = Settings::read(needed.into_iter().chain([("PLUGIN_DRY_RUN".into(), "yes".into())])).unwrap();
     let run_dir = RunDir::new(folder, &settings.ansible, Needs::default()).unwrap();
-    let folders = run_dir.folders().map(|folder| folder.display().to_string());
+    let folders = run_dir.directories().map(|folder| folder.display().to_string());
     assert!(folders.iter().all(|folder| Path::new(folder).is_dir()), "{folders:?}");
     fs::write(folder.join("folders"), folders.join("\n")).unwrap();
     let run = Command::new("sleep").arg("600").spawn().unwrap();
     fs::write(folder.join("pid"), run.id().to_string()).unwrap();
-    panic_hook::clean_up_after(&run_dir, Log::new(&[]));
+    clean_up_after(&run_dir, Log::new(&[]));
     panic!("{}", "hunter2");
 }

@@ -14,15 +14,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use plugin_gitops_status::ansible::passwd::Needs;
-use plugin_gitops_status::ansible::run_dir::RunDir;
-use plugin_gitops_status::delivery::payload::{RunInfo, payloads};
-use plugin_gitops_status::evidence::collect::{Evidence, collect};
-use plugin_gitops_status::evidence::event_file::line;
-use plugin_gitops_status::log::messages;
-use plugin_gitops_status::process::supervise::{Ending, Run, Signals};
-use plugin_gitops_status::settings::Settings;
-use plugin_gitops_status::verdict::judge::{SyncStatus, Verdict, judge};
+use plugin_gitops_status::{
+    Ending, Evidence, Needs, Run, RunDir, RunInfo, Settings, Signals, SyncStatus, Verdict, collect, judge, line,
+    messages, payloads,
+};
 use support::{ansible_bin, copy, root, surroundings, variable};
 use time::macros::datetime;
 

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::time::Duration;
 
-use plugin_gitops_status::settings::{Settings, TABLE};
+use plugin_gitops_status::{Settings, TABLE};
 
 const NEEDED: [(&str, &str); 4] = [
     ("playbook", "site.yml"),
@@ -25,7 +25,7 @@ fn read(settings: &[(&str, &str)]) -> Settings {
 }
 
 fn problems(settings: &[(&str, &str)]) -> Vec<String> {
-    Settings::read(variables(settings)).unwrap_err().0
+    Settings::read(variables(settings)).unwrap_err().lines
 }
 
 #[test]
@@ -83,7 +83,7 @@ fn all_problems_are_told_at_once() {
 fn a_value_that_is_not_utf8_is_named() {
     let mut all = variables(&[]);
     all.push(("PLUGIN_LIMIT".into(), OsString::from_vec(vec![b'a', 0xff])));
-    assert_eq!(Settings::read(all).unwrap_err().0, ["PLUGIN_LIMIT is not UTF-8; write its value as UTF-8 text"]);
+    assert_eq!(Settings::read(all).unwrap_err().lines, ["PLUGIN_LIMIT is not UTF-8; write its value as UTF-8 text"]);
 }
 
 #[test]
@@ -124,9 +124,9 @@ fn both_list_forms_are_read() {
 fn maps_and_key_value_lists_become_the_same_extra_vars() {
     for value in ["{\"a\":\"1\",\"b\":\"x y\"}", "a=1,b=x y", "[\"a=1\",\"b=x y\"]"] {
         let settings = read(&[("extra_vars", value)]);
-        assert_eq!(settings.ansible.extra_vars.unwrap().expose(), r#"{"a":"1","b":"x y"}"#, "{value}");
+        assert_eq!(settings.ansible.extra_vars.unwrap().json(), r#"{"a":"1","b":"x y"}"#, "{value}");
     }
-    assert_eq!(read(&[("extra_vars", "{\"n\":3}")]).ansible.extra_vars.unwrap().expose(), r#"{"n":3}"#);
+    assert_eq!(read(&[("extra_vars", "{\"n\":3}")]).ansible.extra_vars.unwrap().json(), r#"{"n":3}"#);
 }
 
 #[test]
@@ -146,22 +146,20 @@ fn defaults_are_those_of_the_table() {
     let settings = read(&[]);
     assert!(settings.ansible.check_mode);
     assert_eq!(settings.ansible.timeout, Duration::from_secs(600));
-    let receiver = settings.status_server.unwrap();
+    let receiver = settings.destination.server().unwrap();
     assert_eq!((receiver.http_timeout, receiver.retry_for), (Duration::from_secs(10), Duration::from_secs(60)));
-    for (name, default) in
-        [("check", "`true`"), ("timeout", "`10m`"), ("http_timeout", "`10s`"), ("retry_for", "`60s`")]
-    {
-        assert_eq!(TABLE.iter().find(|setting| setting.name == name).unwrap().default, default);
+    for (name, default) in [("check", "true"), ("timeout", "10m"), ("http_timeout", "10s"), ("retry_for", "60s")] {
+        assert_eq!(TABLE.iter().find(|setting| setting.name == name).unwrap().default.words(), default);
     }
 }
 
 #[test]
 fn the_user_of_the_url_becomes_basic_auth() {
-    let receiver =
-        read(&[("gitops_status_server_url", "https://me:p%40ss@status:8443/prefix/")]).status_server.unwrap();
+    let receiver = read(&[("gitops_status_server_url", "https://me:p%40ss@status:8443/prefix/")]);
+    let receiver = receiver.destination.server().unwrap();
     assert_eq!(receiver.endpoint.to_string(), "https://status:8443/prefix/api/status");
-    let (user, password) = receiver.basic_auth.unwrap();
-    assert_eq!((user.as_str(), password.expose()), ("me", "p@ss"));
+    let basic_auth = receiver.basic_auth.as_ref().unwrap();
+    assert_eq!((basic_auth.user.as_str(), basic_auth.password.expose()), ("me", "p@ss"));
     let both = problems(&[("gitops_status_server_url", "http://a:b@s"), ("status_server_token", "t")]);
     assert!(both[0].contains("remove one"), "{both:?}");
 }

@@ -339,7 +339,7 @@ fn help_lists_every_setting_and_other_arguments_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let help = ended(step(folder.path()).arg("--help"));
     assert_eq!(help.code, Some(0));
-    for setting in plugin_gitops_status::settings::TABLE {
+    for setting in plugin_gitops_status::TABLE {
         assert!(help.stdout.contains(&format!("{} ", setting.variable())), "{} is missing", setting.name);
     }
     let version = ended(step(folder.path()).arg("--version"));

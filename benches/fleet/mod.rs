@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{BufWriter, Write as _};
 use std::path::Path;
 
-use plugin_gitops_status::evidence::event_file::line;
+use plugin_gitops_status::line;
 
 /// Writes the events of a run over `hosts` hosts and `tasks` tasks, all in sync and signed with `nonce`; the length of the
 /// file in bytes.

@@ -7,7 +7,7 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 
 use libfuzzer_sys::fuzz_target;
-use plugin_gitops_status::settings::Settings;
+use plugin_gitops_status::Settings;
 
 /// Stands before every secret value, so that its appearance anywhere is no accident.
 const CANARY: &str = "c4n4ry-";
@@ -34,8 +34,8 @@ fuzz_target!(|data: &[u8]| {
     let said = match Settings::read(data.split(|byte| *byte == b'\n').filter_map(variable)) {
         Ok(settings) => vec![format!("{settings:?}")],
         Err(problems) => {
-            assert!(!problems.0.is_empty(), "refused without a word");
-            problems.0
+            assert!(!problems.lines.is_empty(), "refused without a word");
+            problems.lines
         }
     };
     for sentence in said {

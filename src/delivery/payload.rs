@@ -1,13 +1,13 @@
 //! What the status server is sent: the JSON of the contract, keys in this order, byte for byte.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
 use std::time::Duration;
 
 use serde::Serialize;
 use time::OffsetDateTime;
 use time::macros::format_description;
 
+use crate::output::escape::escaped_json;
 use crate::settings::{Pipeline, Settings};
 use crate::verdict::explain::{matter, sentence};
 use crate::verdict::judge::{HostVerdict, SyncStatus, Verdict};
@@ -153,19 +153,7 @@ impl<'a> Payload<'a> {
     /// # Errors
     /// Never for the types above; serde's signature allows for it.
     pub fn json(&self) -> serde_json::Result<String> {
-        // Only strings can hold such characters, and there `\uXXXX` means the same to every reader of JSON.
-        let mut json = String::new();
-        for c in serde_json::to_string(self)?.chars() {
-            if hostile(c) {
-                for unit in c.encode_utf16(&mut [0; 2]) {
-                    // Writing to a String cannot fail.
-                    let _ = write!(json, "\\u{unit:04x}");
-                }
-            } else {
-                json.push(c);
-            }
-        }
-        Ok(json)
+        Ok(escaped_json(&serde_json::to_string(self)?))
     }
 }
 
@@ -201,25 +189,6 @@ impl<'a> HostDetails<'a> {
             ignored: verdict.ignored.iter().map(String::as_str).collect(),
         }
     }
-}
-
-/// Text with everything escaped that could move a cursor, colour a log or turn the direction of writing.
-pub fn escaped(text: &str) -> String {
-    let mut shown = String::with_capacity(text.len());
-    for c in text.chars() {
-        if hostile(c) {
-            shown.extend(c.escape_default());
-        } else {
-            shown.push(c);
-        }
-    }
-    shown
-}
-
-/// Control characters, line separators and the marks that turn the direction of writing.
-fn hostile(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
 /// The word for a verdict, as in the payload.

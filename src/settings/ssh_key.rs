@@ -9,8 +9,6 @@ use std::process::{Command, Stdio};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 
-use crate::settings::read::Secret;
-
 /// What to do about a passphrase; ssh has nobody to ask for it.
 const PASSPHRASE: &str = "is protected by a passphrase, which nobody could type here; make a key without one for this \
                           pipeline (ssh-keygen -t ed25519 -N '')";
@@ -21,7 +19,7 @@ const TRUNCATED: &str = "is cut off or damaged; store the whole file, from its B
 ///
 /// # Errors
 /// The end of a sentence that begins with the setting's name.
-pub fn repaired(text: &str) -> Result<Secret, &'static str> {
+pub fn repaired(text: &str) -> Result<String, &'static str> {
     // Some secret stores keep one line and write the line ends out.
     let text = text.replace('\r', "\n");
     let text = if text.trim().contains('\n') { text } else { text.replace("\\n", "\n") };
@@ -49,7 +47,7 @@ pub fn repaired(text: &str) -> Result<Secret, &'static str> {
     if first.contains("OPENSSH") {
         let bytes = bytes(body)?;
         if unencrypted(&bytes).ok_or(TRUNCATED)? {
-            return Ok(Secret::new(lines.join("\n") + "\n"));
+            return Ok(lines.join("\n") + "\n");
         }
         return Err(PASSPHRASE);
     }
@@ -59,7 +57,7 @@ pub fn repaired(text: &str) -> Result<Secret, &'static str> {
     if outer_length(&bytes) != Some(bytes.len()) {
         return Err(TRUNCATED);
     }
-    Ok(Secret::new(lines.join("\n") + "\n"))
+    Ok(lines.join("\n") + "\n")
 }
 
 /// Why ssh cannot use the key at `path`, as a sentence; `None` also where there is no `ssh-keygen` to ask.
@@ -143,7 +141,7 @@ mod tests {
                 text.replace('\n', "\\n"),
                 format!("\n  {text}\n"),
             ] {
-                assert_eq!(repaired(&bent).unwrap().expose(), text, "{arguments:?}");
+                assert_eq!(repaired(&bent).unwrap(), text, "{arguments:?}");
             }
             assert_eq!(unusable(&path), None);
             std::fs::write(&path, text.replacen('A', "B", 40)).unwrap();
