@@ -148,23 +148,23 @@ impl Status {
             since: timestamp::rfc3339(since),
         })?)
     }
+}
 
-    /// The pipeline that ran the check, where `details` name one that a page may link to.
-    pub fn pipeline_url(&self) -> Option<&str> {
-        let url = self.detail("pipeline_url")?;
-        // Anything else, such as `javascript:`, would run where somebody clicks on it.
-        let linked = ["https://", "http://"].iter().any(|scheme| url.starts_with(scheme));
-        (linked && !url.contains(|c: char| breaks_a_line(c) || c.is_whitespace())).then_some(url)
-    }
+/// The pipeline that ran the check, where `details` name one that a page may link to.
+pub fn pipeline_url(details: Option<&Map<String, Value>>) -> Option<&str> {
+    let url = detail(details, "pipeline_url")?;
+    // Anything else, such as `javascript:`, would run where somebody clicks on it.
+    let linked = ["https://", "http://"].iter().any(|scheme| url.starts_with(scheme));
+    (linked && !url.contains(|c: char| breaks_a_line(c) || c.is_whitespace())).then_some(url)
+}
 
-    /// The commit that the server was compared with, where `details` name one.
-    pub fn commit(&self) -> Option<&str> {
-        self.detail("commit").filter(|commit| commit.chars().all(|c| c.is_ascii_alphanumeric()))
-    }
+/// The commit that the server was compared with, where `details` name one.
+pub fn commit(details: Option<&Map<String, Value>>) -> Option<&str> {
+    detail(details, "commit").filter(|commit| commit.chars().all(|c| c.is_ascii_alphanumeric()))
+}
 
-    fn detail(&self, name: &str) -> Option<&str> {
-        self.details.as_ref()?.get(name)?.as_str().filter(|value| !value.is_empty() && value.len() <= 2048)
-    }
+fn detail<'a>(details: Option<&'a Map<String, Value>>, name: &str) -> Option<&'a str> {
+    details?.get(name)?.as_str().filter(|value| !value.is_empty() && value.len() <= 2048)
 }
 
 fn check_name(key: &str, name: &str) -> Result<()> {
@@ -282,9 +282,10 @@ mod tests {
 
     #[test]
     fn only_a_web_address_and_a_plain_commit_are_linked() {
-        let of = |url: &str, commit: &str| {
-            let status = with(&json!({"details": {"pipeline_url": url, "commit": commit}})).unwrap();
-            (status.pipeline_url().map(str::to_owned), status.commit().map(str::to_owned))
+        let of = |url: &str, id: &str| {
+            let status = with(&json!({"details": {"pipeline_url": url, "commit": id}})).unwrap();
+            let details = status.details.as_ref();
+            (pipeline_url(details).map(str::to_owned), commit(details).map(str::to_owned))
         };
         assert_eq!(of("https://ci/1", "abc1"), (Some("https://ci/1".to_owned()), Some("abc1".to_owned())));
         assert_eq!(of("javascript:alert(1)", "<b>"), (None, None));

@@ -7,9 +7,11 @@ use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
+use serde_json::{Map, Value};
 
 use super::document::{Writer, document};
 use super::{App, Shown, escaped};
+use crate::status::{commit, pipeline_url};
 use crate::store::Listed;
 use crate::timestamp;
 
@@ -103,6 +105,7 @@ async fn rows(app: &App, writer: &mut Writer, wanted: Shown, fresh_from: i64, no
 #[derive(Deserialize)]
 struct Object {
     files: Vec<File>,
+    details: Option<Map<String, Value>>,
 }
 
 #[derive(Deserialize)]
@@ -111,7 +114,7 @@ struct File {
 }
 
 fn row(status: &Listed, shown: Shown, now: i64) -> Result<String> {
-    let Object { files } = serde_json::from_str(&status.json)?;
+    let Object { files, details } = serde_json::from_str(&status.json)?;
     let mut differs = String::new();
     for File { name } in files.iter().take(FILES) {
         let _ = write!(differs, "<li>{}</li>", escaped(name));
@@ -132,15 +135,25 @@ fn row(status: &Listed, shown: Shown, now: i64) -> Result<String> {
         Shown::Stale => format!(" <small>was {}</small>", status.sync_status.as_str()),
         Shown::OutOfSync | Shown::Unknown | Shown::Synced => String::new(),
     };
+    let pipeline = pipeline(details.as_ref());
     let (repo, server) = (escaped(&status.key.repo), escaped(&status.key.server));
     Ok(format!(
         "<tr class=\"{class}\"><td><b>{}</b>{before}</td><td data-label=\"Repository\">{repo}</td>\
          <td data-label=\"Server\">{server}</td><td data-label=\"Differs\">{differs}</td>\
-         <td data-label=\"Since\">{}</td><td data-label=\"Last check\">{}</td></tr>\n",
+         <td data-label=\"Since\">{}</td><td data-label=\"Last check\">{}{pipeline}</td></tr>\n",
         shown.word(),
         moment(status.since, now, "for "),
         moment(status.last_check, now, ""),
     ))
+}
+
+fn pipeline(details: Option<&Map<String, Value>>) -> String {
+    let commit = commit(details).map_or(String::new(), |commit| format!(" at {}", commit.get(..8).unwrap_or(commit)));
+    match pipeline_url(details) {
+        Some(url) => format!("<small><a href=\"{}\" rel=\"noreferrer\">pipeline</a>{commit}</small>", escaped(url)),
+        None if commit.is_empty() => String::new(),
+        None => format!("<small>{}</small>", commit.trim_start()),
+    }
 }
 
 /// A moment as its distance from now, with the moment itself for who points at it.

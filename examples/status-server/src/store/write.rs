@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::Result;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use crate::status::{CLOCK_TOLERANCE, Key, Status};
+use crate::status::{CLOCK_TOLERANCE, Key, Status, commit, pipeline_url};
 
 /// How many servers are kept; a mistake or a misuse must not fill the disk.
 const SERVER_LIMIT: i64 = 50_000;
@@ -112,10 +112,11 @@ fn keep_status(connection: &Connection, status: &Status, now: i64) -> Result<Out
         if let Some(known) = &known {
             end_period(connection, known.period, status.last_check)?;
         }
+        let details = status.details.as_ref();
         connection.execute(
             "INSERT INTO history (repo, server, began, sync_status, files, commit_id, pipeline_url)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-            params![repo, server, status.last_check, word, files, status.commit(), status.pipeline_url()],
+            params![repo, server, status.last_check, word, files, commit(details), pipeline_url(details)],
         )?;
         connection.last_insert_rowid()
     };
@@ -195,4 +196,105 @@ pub fn prune(connection: &Connection, keep_history: Duration, now: i64) -> Resul
     connection.execute("DELETE FROM request WHERE received < ?1", [now - REQUEST_SECONDS])?;
     connection.execute("DELETE FROM request WHERE id <= (SELECT max(id) FROM request) - ?1", [REQUEST_LIMIT])?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::database::create;
+    use super::super::read::{PeriodFilter, periods_after, status, statuses_after};
+    use super::*;
+    use crate::status::SyncStatus;
+
+    const NOW: i64 = 1_776_767_400;
+    const HOUR: i64 = 3600;
+
+    fn database() -> Connection {
+        let mut connection = Connection::open_in_memory().unwrap();
+        create(&mut connection).unwrap();
+        connection
+    }
+
+    fn key() -> Key {
+        Key { repo: "r".to_owned(), server: "s".to_owned() }
+    }
+
+    fn found(files: &[&str], last_check: i64) -> Request {
+        let result = if files.is_empty() { SyncStatus::Synced } else { SyncStatus::OutOfSync };
+        let files = files.iter().map(|&file| file.to_owned()).collect();
+        Request { status: Status { key: key(), result, files, last_check, details: None }, idempotency_key: None }
+    }
+
+    /// When each period began and ended.
+    fn periods(connection: &Connection) -> Vec<(i64, Option<i64>)> {
+        let periods = periods_after(connection, &PeriodFilter::default(), None).unwrap();
+        periods.into_iter().map(|period| (period.cursor.began, period.ended)).collect()
+    }
+
+    #[test]
+    fn a_status_from_the_future_is_replaced_once_the_clock_is_right_again() {
+        let connection = database();
+        // The clocks of both machines were a day ahead.
+        let day = 24 * HOUR;
+        assert_eq!(keep(&connection, &found(&[], NOW + day), NOW + day).unwrap(), Outcome::Kept);
+        assert_eq!(keep(&connection, &found(&["f"], NOW), NOW).unwrap(), Outcome::Kept);
+        let kept = status(&connection, &key()).unwrap().unwrap();
+        assert_eq!((kept.sync_status, kept.since), (SyncStatus::OutOfSync, NOW));
+        // No period ends before it began.
+        assert_eq!(periods(&connection), [(NOW, None), (NOW + day, Some(NOW + day))]);
+    }
+
+    #[test]
+    fn a_check_that_is_a_little_ahead_is_not_from_the_future() {
+        let connection = database();
+        keep(&connection, &found(&["f"], NOW + CLOCK_TOLERANCE), NOW).unwrap();
+        let outcome = keep(&connection, &found(&[], NOW), NOW).unwrap();
+        assert_eq!(outcome, Outcome::OlderThan(NOW + CLOCK_TOLERANCE));
+    }
+
+    #[test]
+    fn a_clock_that_jumps_ahead_erases_no_history() {
+        let connection = database();
+        keep(&connection, &found(&[], NOW - HOUR), NOW).unwrap();
+        keep(&connection, &found(&["f"], NOW), NOW).unwrap();
+        prune(&connection, Duration::from_secs(7200), NOW + 1_000_000_000).unwrap();
+        assert_eq!(periods(&connection).len(), 2);
+    }
+
+    #[test]
+    fn the_history_is_kept_as_long_as_it_shall_be() {
+        let connection = database();
+        for hour in 0..5 {
+            let files: &[&str] = if hour % 2 == 0 { &["f"] } else { &[] };
+            keep(&connection, &found(files, NOW + hour * HOUR), NOW + hour * HOUR).unwrap();
+        }
+        prune(&connection, Duration::from_secs(2 * 3600), NOW + 4 * HOUR).unwrap();
+        let hour = |number: i64| NOW + number * HOUR;
+        let expected = [(hour(1), Some(hour(2))), (hour(2), Some(hour(3))), (hour(3), Some(hour(4))), (hour(4), None)];
+        assert_eq!(periods(&connection), expected);
+        assert_eq!(statuses_after(&connection, None).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn answers_are_forgotten_after_an_hour() {
+        let connection = database();
+        let request = Request { idempotency_key: Some("k".to_owned()), ..found(&[], NOW) };
+        keep(&connection, &request, NOW).unwrap();
+        keep(&connection, &found(&["f"], NOW + 60), NOW + 60).unwrap();
+        prune(&connection, Duration::from_secs(60), NOW + HOUR).unwrap();
+        assert_eq!(keep(&connection, &request, NOW + HOUR).unwrap(), Outcome::Kept);
+        prune(&connection, Duration::from_secs(60), NOW + HOUR + 1).unwrap();
+        assert_eq!(keep(&connection, &request, NOW + HOUR + 1).unwrap(), Outcome::OlderThan(NOW + 60));
+    }
+
+    #[test]
+    fn there_are_only_so_many_servers() {
+        let connection = database();
+        let fill = "WITH RECURSIVE number (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number WHERE n < ?1)
+                    INSERT INTO status SELECT 'full', n, 'SYNCED', 0, 0, 0, '{}', 0 FROM number";
+        connection.execute(fill, [SERVER_LIMIT]).unwrap();
+        assert_eq!(keep(&connection, &found(&[], NOW), NOW).unwrap(), Outcome::TooManyServers);
+        connection.execute("DELETE FROM status WHERE server = '7'", []).unwrap();
+        assert_eq!(keep(&connection, &found(&[], NOW), NOW).unwrap(), Outcome::Kept);
+        assert_eq!(keep(&connection, &found(&["f"], NOW), NOW).unwrap(), Outcome::Kept);
+    }
 }
