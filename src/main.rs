@@ -33,7 +33,9 @@ fn main() -> ExitCode {
 }
 
 fn check(environment: Environment, log: &Log) -> Result<Outcome, Vec<Line>> {
-    let settings = Settings::read(environment.clone()).map_err(|problems| messages::problems(&problems.lines))?;
+    let today = OffsetDateTime::now_utc().date();
+    let settings =
+        Settings::read(environment.clone(), today).map_err(|problems| messages::problems(&problems.lines))?;
     step(&settings, environment, log).map_err(|error| messages::error(&error))
 }
 

@@ -59,6 +59,9 @@ pub(super) fn environment(
     if let Some(config) = &ansible.ansible_config {
         environment.set("ANSIBLE_CONFIG", config);
     }
+    for (name, value) in &ansible.environment {
+        environment.set(name, value.expose());
+    }
     for (name, value) in &ansible.ansible_env {
         environment.set(name, value);
     }

@@ -64,7 +64,7 @@ impl Inputs {
             extra_vars: plain("extra_vars.json", ansible.extra_vars.as_ref().map(ExtraVars::json))?,
             known_hosts: plain("known_hosts", ansible.ssh.known_hosts.as_deref())?,
             private_key: hidden("key", ansible.ssh.private_key.as_ref())?,
-            vault_password: hidden("vault", ansible.vault_password.as_ref())?,
+            vault_password: hidden("vault", ansible.vaults.default.as_ref())?,
         })
     }
 
@@ -200,7 +200,7 @@ mod tests {
             ("PLUGIN_DRY_RUN", "yes"),
         ];
         let variables = all.iter().chain(settings).map(|(name, value)| (name.into(), value.into()));
-        Settings::read(variables).unwrap().ansible
+        Settings::read(variables, time::Date::MIN).unwrap().ansible
     }
 
     #[test]

@@ -71,18 +71,23 @@ fn said(body: &str) -> (String, String, Vec<String>) {
 const SYNCED: &str = r#"{"repo":"rsyslog","server":"rsyslog-lab","sync_status":"SYNCED","drift_count":0,"files":[],"last_check":"TIME"}"#;
 const DRIFTED: &str = r#"{"repo":"rsyslog","server":"rsyslog-lab","sync_status":"OUT_OF_SYNC","drift_count":2,"files":[{"name":"rsyslog.conf"},{"name":"rsyslog.d/30-lab.conf"}],"last_check":"TIME"}"#;
 
+/// What the status server lists of a payload.
+fn listed(payload: &str) -> String {
+    format!(r#"[{},"since":"TIME"}}]"#, payload.strip_suffix('}').unwrap())
+}
+
 fn rsyslog_is_reported_byte_for_byte_and_shown_by_the_status_server() {
     for check in ["true", "false"] {
         let step = deployed_rsyslog().setting("check", check);
-        let store = step.path("statuses.json");
+        let store = step.path("statuses.db");
         let status_server = StatusServer::start(&["--file", text(&store)]);
         let step = step.to(&status_server.url);
         step.run().expect_delivered();
-        assert_eq!(timeless(&status_server.statuses()), format!("[{SYNCED}]"));
+        assert_eq!(timeless(&status_server.statuses()), listed(SYNCED));
 
         edit_by_hand(&step);
         step.run().expect_delivered();
-        assert_eq!(timeless(&status_server.statuses()), format!("[{DRIFTED}]"));
+        assert_eq!(timeless(&status_server.statuses()), listed(DRIFTED));
         assert_eq!(fs::read_to_string(step.target().join("rsyslog.conf")).unwrap(), "# by hand\n");
 
         let server = Scripted::keeping();

@@ -62,7 +62,7 @@ fn grafana_and_kubernetes_understand_the_examples_and_get_their_answers() {
     assert_eq!((end.code, end.stderr.as_str()), (Some(0), ""), "{end}");
 
     let folder = tempfile::tempdir().unwrap();
-    let server = StatusServer::start(&["--file", &folder.path().join("status.json").display().to_string()]);
+    let server = StatusServer::start(&["--file", &folder.path().join("status.db").display().to_string()]);
     let rows = asked(python, &server.statuses());
     assert_eq!(rows["Servers"], json!([]));
     assert_eq!(rows["In sync"], json!([{"In sync": 0}]));

@@ -34,7 +34,8 @@ fn a_panic_ends_the_run_leaves_nothing_and_quotes_nothing() {
 #[expect(clippy::zombie_processes, reason = "that it is ended all the same is what is tested")]
 pub fn have_a_fault(folder: &Path) -> ! {
     let needed = ["PLUGIN_PLAYBOOK", "PLUGIN_REPO_NAME", "PLUGIN_SERVER_NAME"].map(|name| (name.into(), "x".into()));
-    let settings = Settings::read(needed.into_iter().chain([("PLUGIN_DRY_RUN".into(), "yes".into())])).unwrap();
+    let settings =
+        Settings::read(needed.into_iter().chain([("PLUGIN_DRY_RUN".into(), "yes".into())]), time::Date::MIN).unwrap();
     let run_dir = RunDir::new(folder, &settings.ansible, Needs::default()).unwrap();
     let folders = run_dir.directories().map(|folder| folder.display().to_string());
     assert!(folders.iter().all(|folder| Path::new(folder).is_dir()), "{folders:?}");

@@ -110,7 +110,8 @@ impl Scene {
         let read = |file: &str| read(folder(name).join(file));
         let settings = cases::settings(&case(name), TARGET).into_iter();
         let variables = settings.map(|(name, value)| (format!("PLUGIN_{}", name.to_uppercase()).into(), value.into()));
-        let settings = Settings::read(variables.chain([("PLUGIN_DRY_RUN".into(), "yes".into())])).unwrap();
+        let settings =
+            Settings::read(variables.chain([("PLUGIN_DRY_RUN".into(), "yes".into())]), time::Date::MIN).unwrap();
         let ending = match read("ending").trim().split_once(' ') {
             Some(("exited", code)) => Ending::Exited(code.parse().unwrap()),
             Some(("killed", signal)) => Ending::Killed(signal.parse().unwrap()),

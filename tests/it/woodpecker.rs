@@ -155,7 +155,7 @@ impl Pipeline {
 
 fn the_example_runs_on_the_local_backend() {
     let kept = tempfile::tempdir().unwrap();
-    let server = StatusServer::start(&["--file", text(&kept.path().join("status.json"))]);
+    let server = StatusServer::start(&["--file", text(&kept.path().join("status.db"))]);
     let pipeline = Pipeline::new(&server.url, None, Some("bash"));
     let binary = Path::new(env!("CARGO_BIN_EXE_plugin-gitops-status")).parent().unwrap();
     let ansible = ansible::bin().unwrap();

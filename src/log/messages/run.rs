@@ -35,6 +35,7 @@ pub fn running(settings: &Settings, surroundings: Surroundings) -> Vec<Line> {
             "secrets lie in a private file that may be on a disk until this step ends, because /dev/shm cannot be written",
         ));
     }
+    lines.extend(settings.warnings.iter().map(|sentence| warning(sentence)));
     if ansible.ssh.host_key_checking == Some(false) {
         lines.push(warning("`host_key_checking` is off: any machine that answers at a server's address is believed"));
     }

@@ -70,12 +70,17 @@ impl Ended {
     }
 }
 
-/// A payload or a list of them without the time in it, which is checked to be one.
+/// A payload, or a list of one, without the times in it, which are checked to be some.
 #[track_caller]
 pub fn timeless(json: &str) -> String {
-    let (before, rest) = json.split_once(r#""last_check":""#).unwrap();
-    let (time, after) = rest.split_once('"').unwrap();
-    let shape: String = time.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
-    assert_eq!(shape, "0000-00-00T00:00:00Z");
-    format!(r#"{before}"last_check":"TIME"{after}"#)
+    let mut timeless = json.to_owned();
+    for key in ["last_check", "since"] {
+        let Some((before, rest)) = timeless.split_once(&format!(r#""{key}":""#)) else { continue };
+        let (time, after) = rest.split_once('"').unwrap();
+        let shape: String = time.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
+        assert_eq!(shape, "0000-00-00T00:00:00Z");
+        timeless = format!(r#"{before}"{key}":"TIME"{after}"#);
+    }
+    assert!(timeless.contains(r#""last_check":"TIME""#), "{json}");
+    timeless
 }

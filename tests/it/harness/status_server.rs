@@ -13,10 +13,10 @@ pub struct StatusServer {
 
 impl StatusServer {
     pub fn start(arguments: &[&str]) -> Self {
-        let build = ["build", "--quiet", "--example", "status-server"];
+        let build = ["build", "--quiet", "--locked", "--package", "gitops-status-server"];
         succeeded(Command::new(env!("CARGO")).args(build).current_dir(root()));
-        // Examples lie beside the folder of the tests.
-        let binary = std::env::current_exe().unwrap().ancestors().nth(2).unwrap().join("examples/status-server");
+        // It lies beside the folder of the tests.
+        let binary = std::env::current_exe().unwrap().ancestors().nth(2).unwrap().join("gitops-status-server");
         let mut process = Command::new(binary)
             .args(["--listen", "127.0.0.1:0"])
             .args(arguments)
