@@ -71,7 +71,7 @@ pub(super) fn environment(
     set_account(&mut environment, run_dir.account());
     let home = environment.get("HOME").map(PathBuf::from);
     let config = AnsibleCfg::find(environment.get("ANSIBLE_CONFIG").map(Path::new), home.as_deref());
-    let callback_plugins = callback_plugins(&environment, &config, home.as_deref(), run_dir);
+    let callback_plugins = callback_plugins(&environment, &config, run_dir);
     environment.set("ANSIBLE_CALLBACK_PLUGINS", callback_plugins);
     environment.set("ANSIBLE_LOCAL_TEMP", run_dir.local_temp());
     // A module on the controller unpacks itself there, and leaves that behind when it is killed.
@@ -143,10 +143,12 @@ fn set_ssh(environment: &mut Environment, config: &AnsibleCfg, run_dir: &RunDir)
 }
 
 /// Ours first: a plugin of the same name found earlier would be loaded in its place.
-fn callback_plugins(environment: &Environment, config: &AnsibleCfg, home: Option<&Path>, run_dir: &RunDir) -> OsString {
-    let configured = environment.get("ANSIBLE_CALLBACK_PLUGINS").map(OsStr::to_owned);
-    let configured = configured.unwrap_or_else(|| config.callback_plugins(home).into());
+fn callback_plugins(environment: &Environment, config: &AnsibleCfg, run_dir: &RunDir) -> OsString {
     let mut list = run_dir.callback_dir().as_os_str().to_owned();
+    let configured = environment.get("ANSIBLE_CALLBACK_PLUGINS").map_or_else(
+        || config.callback_plugins(environment.get("ANSIBLE_HOME").and_then(OsStr::to_str)).into(),
+        OsStr::to_owned,
+    );
     if !configured.is_empty() {
         list.push(":");
         list.push(configured);

@@ -12,7 +12,7 @@ use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use rustix::process::{Pid, Signal, WaitStatus, kill_process_group};
 
 use super::descendants::{adopt_orphans, collect_ended, kill_descendants};
@@ -61,8 +61,17 @@ pub(super) fn supervise(
             return Ok(Ending::NotStarted(NotStarted::Program { program, problem: (&error).into() }));
         }
     };
-    let shown = output::show(&mut child, redactor);
     let pid = Pid::from_child(&child);
+    let shown = match output::show(&mut child, redactor) {
+        Ok(shown) => shown,
+        Err(error) => {
+            kill_descendants(cleanup);
+            let program = invocation.program;
+            return Err(error).with_context(|| {
+                format!("cannot start a thread that shows what `{program}` prints; raise the limit of processes")
+            });
+        }
+    };
     let deadline = Instant::now() + timeout;
     let ending = loop {
         if let Some(status) = collect_ended(pid) {

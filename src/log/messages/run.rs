@@ -71,7 +71,9 @@ fn signal_name(signal: i32) -> String {
     let name = match signal {
         1 => "SIGHUP",
         2 => "SIGINT",
+        3 => "SIGQUIT",
         15 => "SIGTERM",
+        24 => "SIGXCPU",
         _ => "a signal",
     };
     format!("{name} ({signal})")
