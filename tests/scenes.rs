@@ -154,7 +154,7 @@ fn record(name: &str, case_name: &str) {
     let run_dir = RunDir::new(folder.path(), &settings.ansible, Needs::default()).unwrap();
     std::env::set_current_dir(&work).unwrap();
     let run = Run { ansible: &settings.ansible, run_dir: &run_dir, colour: false, redactor: None };
-    let ended = run.execute(environment, &mut Signals::listen().unwrap()).unwrap();
+    let ended = run.execute(&environment, &mut Signals::listen().unwrap()).unwrap();
     let events = fs::read_to_string(run_dir.callback_dir().join("events")).unwrap();
     std::env::set_current_dir(root()).unwrap();
 
