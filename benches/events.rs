@@ -32,7 +32,7 @@ fn main() {
             let began = Instant::now();
             let seen = collect(BufReader::with_capacity(64 << 10, File::open(&path).unwrap()), NONCE, &settings.ignore);
             let verdict = judge(&settings, &Ending::Exited(0), &seen);
-            assert_eq!(verdict.status, SyncStatus::Synced, "{:?}", verdict.reasons);
+            assert_eq!(verdict.status, SyncStatus::Synced, "{:?}", verdict.findings);
             assert_eq!(verdict.hosts.len(), HOSTS);
             began.elapsed().as_secs_f64()
         })

@@ -1,7 +1,7 @@
 //! The command lines of Ansible's programs.
 //!
 //! Not here: their environment ([`super::environment`]), and starting them, which is the process stage's. The file system is
-//! looked at only to tell a path from an inline host list and to name what is missing.
+//! looked at only to tell a path from an inline host list.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -84,57 +84,4 @@ pub fn inventories(given: &[String]) -> Vec<String> {
     let [value] = given else { return given.to_vec() };
     let parts = split_commas(value);
     if !parts.is_empty() && parts.iter().all(|part| Path::new(part).exists()) { parts } else { vec![value.clone()] }
-}
-
-/// What is named in the settings and not there, as a sentence; looked at before anything is started.
-pub fn missing(ansible: &AnsibleSettings) -> Option<String> {
-    for playbook in &ansible.playbooks {
-        let path = Path::new(playbook);
-        if path.is_dir() {
-            return Some(format!("playbook `{playbook}` is a directory; name the .yml file in it"));
-        }
-        if !path.exists() && !in_a_collection(playbook) {
-            return Some(format!(
-                "playbook `{playbook}` does not exist in {}; check the path, which is relative to the repository",
-                working_directory()
-            ));
-        }
-    }
-    for inventory in inventories(&ansible.inventory) {
-        let path = Path::new(&inventory);
-        if !inventory.contains(',') && !path.exists() {
-            return Some(format!(
-                "inventory `{inventory}` does not exist in {}; check the path, or write `{inventory},` for a host of that name",
-                working_directory()
-            ));
-        }
-        if path.is_file() {
-            if let Err(error) = std::fs::File::open(path) {
-                return Some(format!("inventory `{inventory}` cannot be read: {error}; check its owner and mode"));
-            }
-        }
-    }
-    if let Some(requirements) = ansible.galaxy_requirements.as_ref().filter(|path| !Path::new(path).exists()) {
-        return Some(format!(
-            "`galaxy_requirements` names `{requirements}`, which does not exist in {}",
-            working_directory()
-        ));
-    }
-    match &ansible.ansible_config {
-        Some(config) if !Path::new(config).exists() => {
-            Some(format!("`ansible_config` names `{config}`, which does not exist in {}", working_directory()))
-        }
-        _ => None,
-    }
-}
-
-/// `namespace.collection.playbook`, which Ansible finds among the installed collections.
-fn in_a_collection(playbook: &str) -> bool {
-    let parts: Vec<_> = playbook.split('.').collect();
-    let word = |part: &&str| !part.is_empty() && part.chars().all(|c| c.is_alphanumeric() || c == '_');
-    parts.len() >= 3 && parts.iter().all(word) && !["yml", "yaml"].contains(&parts[parts.len() - 1])
-}
-
-fn working_directory() -> String {
-    std::env::current_dir().map_or_else(|_| "the working directory".to_owned(), |path| format!("`{}`", path.display()))
 }

@@ -4,6 +4,8 @@
 //! program was killed ([`cleanup`]).
 
 pub(crate) mod cleanup;
+pub mod modules;
+pub mod reported;
 mod private_files;
 pub mod passwd;
 pub mod run_dir;
@@ -12,3 +14,4 @@ pub(crate) mod tuning;
 mod ssh;
 mod environment;
 pub mod command;
+pub mod preflight;

@@ -16,10 +16,14 @@ use rustix::process::Pid;
 use crate::ansible::cleanup::{Cleanup, Leftovers};
 use crate::ansible::passwd::{AccountFiles, Needs};
 use crate::ansible::private_files::{PrivateDir, SecretFile};
+use crate::ansible::reported;
 use crate::random;
 use crate::settings::{AnsibleSettings, ExtraVars, Secret};
 
 const CALLBACK: &str = include_str!("callback.py");
+
+/// The part of the callback that says what of a value is reported.
+const CALLBACK_VALUES: &str = include_str!("values.py");
 
 /// What Linux calls a file system that lives in memory (`TMPFS_MAGIC` of its headers).
 const TMPFS: rustix::fs::FsWord = 0x0102_1994;
@@ -94,6 +98,8 @@ impl RunDir {
         let memory = PrivateDir::create(memory_path).ok();
         let private = memory.as_ref().unwrap_or(&work);
         work.write(&format!("{nonce}.py"), CALLBACK)?;
+        work.write("values", CALLBACK_VALUES)?;
+        work.write("reported.json", &reported::json()?)?;
         let events = work.write("events", "")?;
         Ok(Self {
             events: File::open(&events).with_context(|| format!("cannot open `{}`", events.display()))?,

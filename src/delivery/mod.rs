@@ -6,7 +6,7 @@
 pub mod payload;
 pub mod payload_file;
 pub mod failure;
-mod tls;
+pub(crate) mod tls;
 mod tls_connector;
 mod absolute_form;
 mod observe;

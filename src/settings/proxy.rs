@@ -174,7 +174,9 @@ mod tests {
 
     fn asked(url: &str, variables: &[(&str, &str)]) -> Result<Option<Proxy>, String> {
         let mut all = ProxyVariables::default();
-        variables.iter().for_each(|(name, value)| all.add(name, value.into()));
+        for (name, value) in variables {
+            all.add(name, value.into());
+        }
         all.proxy_for(&url.parse().unwrap(), &mut Secrets::default())
     }
 

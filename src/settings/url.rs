@@ -109,7 +109,7 @@ fn parsed(typed: &str) -> Result<Url, String> {
     }
     match url.host() {
         None => return Err("names no host".to_owned()),
-        Some(Host::Domain(name)) if name.is_empty() => return Err("names no host".to_owned()),
+        Some(Host::Domain("")) => return Err("names no host".to_owned()),
         Some(Host::Domain(_) | Host::Ipv4(_) | Host::Ipv6(_)) => {}
     }
     // The standard reads `http://host:` as a URL without a port, and a socket cannot be opened to port 0.

@@ -125,8 +125,8 @@ fn to_check(failure: &Failure) -> String {
             format!("`{variable}` of this step or its agent; or list the status server's host in `NO_PROXY`")
         }
         (Peer::Loopback, FailureKind::Connection) => {
-            "`gitops_status_server_url`: inside a container, localhost is the container itself; \
-             write the name or address by which this step reaches the status server"
+            "that the status server runs, its port, and that `gitops_status_server_url` is right: inside a container, \
+             localhost is the container itself"
                 .to_owned()
         }
         (Peer::StatusServer | Peer::Loopback, kind) => to_check_of_server(kind).to_owned(),
