@@ -31,7 +31,7 @@ pub use crate::delivery::{Progress, deliver};
 pub use crate::evidence::collect::{Evidence, collect};
 pub use crate::evidence::event_file::line;
 pub use crate::log::{Log, messages};
-pub use crate::named_files::problems as named_file_problems;
+pub use crate::named_files::read_settings;
 pub use crate::outcome::Outcome;
 pub use crate::output::redact::{MASK, Redactor, SHORTEST};
 pub use crate::panic_hook::{clean_up_after, install as install_panic_hook};

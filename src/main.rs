@@ -9,7 +9,7 @@ use anyhow::Result;
 use plugin_gitops_status::messages::{self, Line};
 use plugin_gitops_status::{
     Client, Ending, Log, Needs, Outcome, PayloadFile, Redactor, Run, RunDir, RunInfo, Settings, Signals, Surroundings,
-    clean_up_after, collect, deliver, install_panic_hook, judge, named_file_problems, payloads, unknown_host_keys,
+    clean_up_after, collect, deliver, install_panic_hook, judge, payloads, read_settings, unknown_host_keys,
 };
 use time::OffsetDateTime;
 
@@ -30,11 +30,7 @@ fn main() -> ExitCode {
 
 fn check(environment: Environment, log: &Log) -> Result<Outcome, Vec<Line>> {
     let today = OffsetDateTime::now_utc().date();
-    let settings = Settings::read_with(environment.clone(), today, named_file_problems).map_err(|problems| {
-        // A step that does not begin claims nothing either.
-        drop(problems.payload_file.map(PayloadFile::new));
-        messages::problems(&problems.lines)
-    })?;
+    let settings = read_settings(environment.clone(), today).map_err(|problems| messages::problems(&problems))?;
     step(&settings, &environment, log).map_err(|error| messages::error(&error))
 }
 

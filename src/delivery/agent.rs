@@ -5,7 +5,7 @@ use ureq::unversioned::transport::{ConnectProxyConnector, Connector, SocksConnec
 use ureq::{Agent, Proxy};
 
 use crate::delivery::absolute_form::AbsoluteFormConnector;
-use crate::delivery::observe::{ObserveConnection, Observed, ObservedResolver};
+use crate::delivery::observe::{ObserveConnection, ObserveResponses, Observed, ObservedResolver};
 use crate::delivery::tls;
 use crate::delivery::tls_connector::TlsConnector;
 use crate::settings::{self, ProxyProtocol, StatusServer};
@@ -31,9 +31,10 @@ pub(crate) fn agent(server: &StatusServer, observed: &Observed) -> Result<Agent>
         ().chain(SocksConnector::default())
             .chain(ConnectProxyConnector::default())
             .chain(TcpConnector::default())
+            .chain(ObserveConnection { target: target.clone(), observed: observed.clone() })
             .chain(TlsConnector::new(tls::client_config(server)?))
             .chain(AbsoluteFormConnector::new(absolute_form.then_some(&target)))
-            .chain(ObserveConnection { target: target.clone(), observed: observed.clone() });
+            .chain(ObserveResponses { target: target.clone(), observed: observed.clone() });
     let instead = server.proxy.as_ref().filter(|_| absolute_form).map(|proxy| proxy.uri.clone());
     Ok(Agent::with_parts(config, connector, ObservedResolver { target, instead, observed: observed.clone() }))
 }

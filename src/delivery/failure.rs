@@ -6,6 +6,7 @@ use std::time::Duration;
 use rustls::{AlertDescription, CertificateError};
 use ureq::http::Uri;
 
+use crate::delivery::agent::takes_absolute_form;
 use crate::delivery::observe::Observed;
 use crate::delivery::tls;
 use crate::settings::StatusServer;
@@ -89,7 +90,9 @@ impl Peer {
 impl Failure {
     /// A failure before there was any answer that could be read. `observed` tells how far the attempt came.
     pub(crate) fn of(error: &ureq::Error, server: &StatusServer, observed: &Observed) -> Self {
-        let proxy = Peer::proxy(server).filter(|_| !observed.connected() && !observed.server_unresolved());
+        // Where the proxy takes the whole URL, nobody else is spoken to.
+        let is_proxy = takes_absolute_form(server) || !(observed.connected() || observed.server_unresolved());
+        let proxy = Peer::proxy(server).filter(|_| is_proxy);
         let (kind, cause) = match error {
             // What a proxy says to CONNECT is seen as the status of its response.
             ureq::Error::ConnectProxyFailed(why) => match observed.status() {
@@ -145,7 +148,9 @@ fn certificate_words(why: &CertificateError) -> String {
         E::UnsupportedSignatureAlgorithmContext { .. } | E::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
             "its certificate is signed with a kind of key that this plugin does not know, such as P-521".to_owned()
         }
-        other if tls::is_authority(other) => "its certificate is self-signed or an authority's own".to_owned(),
+        other if tls::is_authority(other) => {
+            "its certificate is self-signed or an authority's own, and not the one of `ca_cert`".to_owned()
+        }
         other => format!("its certificate was refused: {other}"),
     }
 }

@@ -69,9 +69,18 @@ impl Resolver for ObservedResolver {
     }
 }
 
-/// Stands behind what makes a connection and what speaks TLS on it.
+/// Stands behind what makes a connection and before what speaks TLS on it.
 #[derive(Debug)]
 pub(crate) struct ObserveConnection {
+    /// What is posted to.
+    pub target: Uri,
+    /// Where it is noted.
+    pub observed: Observed,
+}
+
+/// Stands behind everything else.
+#[derive(Debug)]
+pub(crate) struct ObserveResponses {
     /// What is posted to.
     pub target: Uri,
     /// Where it is noted.
@@ -87,14 +96,22 @@ pub(crate) struct ObservedTransport<In> {
 }
 
 impl<In: Transport> Connector<In> for ObserveConnection {
+    type Out = In;
+
+    fn connect(&self, details: &ConnectionDetails, chained: Option<In>) -> Result<Option<In>, Error> {
+        // The connection to a proxy is made by the same connectors.
+        if chained.is_some() && details.uri == &self.target {
+            self.observed.0.connected.store(true, Ordering::SeqCst);
+        }
+        Ok(chained)
+    }
+}
+
+impl<In: Transport> Connector<In> for ObserveResponses {
     type Out = ObservedTransport<In>;
 
     fn connect(&self, details: &ConnectionDetails, chained: Option<In>) -> Result<Option<Self::Out>, Error> {
-        // The connection to a proxy is made by the same connectors.
         let to_target = details.uri == &self.target;
-        if to_target && chained.is_some() {
-            self.observed.0.connected.store(true, Ordering::SeqCst);
-        }
         Ok(chained.map(|inner| ObservedTransport { inner, to_target, observed: self.observed.clone() }))
     }
 }

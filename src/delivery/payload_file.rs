@@ -150,7 +150,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("status.json");
         for claims_nothing in [(|path: &Path| drop(PayloadFile::new(path))) as fn(&Path), |path| {
-            PayloadFile::new(path).write(&BTreeMap::new()).unwrap()
+            PayloadFile::new(path).write(&BTreeMap::new()).unwrap();
         }] {
             fs::write(&path, "old").unwrap();
             claims_nothing(&path);

@@ -31,6 +31,8 @@ pub struct Budget {
     reserve: Duration,
     /// When each attempt of the last minute that followed a failure began.
     retries: VecDeque<Instant>,
+    /// A payload was given up for want of time.
+    is_over: bool,
 }
 
 /// What came of one payload.
@@ -58,23 +60,24 @@ impl Budget {
             deadline: Instant::now() + server.retry_for,
             reserve: server.http_timeout.min(server.retry_for / 10),
             retries: VecDeque::new(),
+            is_over: false,
         }
     }
 
-    fn left(&self) -> Duration {
-        self.deadline.saturating_duration_since(Instant::now())
+    fn left(&self, now: Instant) -> Duration {
+        self.deadline.saturating_duration_since(now)
     }
 
     /// How long to wait after a failed attempt: the backoff, or longer where the server wishes that or has been asked too
     /// often. `None` when the time is over by then.
-    fn pause(&mut self, backoff: Duration, retry_after: Option<Duration>) -> Option<Duration> {
-        let spare = self.left().saturating_sub(self.reserve);
-        let now = Instant::now();
+    fn pause(&mut self, now: Instant, backoff: Duration, retry_after: Option<Duration>) -> Option<Duration> {
+        let spare = self.left(now).saturating_sub(self.reserve);
         while self.retries.front().is_some_and(|began| now.duration_since(*began) >= WINDOW) {
             self.retries.pop_front();
         }
         let is_full = self.retries.len() >= MOST_ATTEMPTS - 1;
-        let crowded = self.retries.front().filter(|_| is_full).map(|began| WINDOW - now.duration_since(*began));
+        let crowded =
+            self.retries.front().filter(|_| is_full).map(|began| WINDOW.saturating_sub(now.duration_since(*began)));
         if spare.is_zero() || crowded.is_some_and(|wait| wait > spare) {
             return None;
         }
@@ -101,8 +104,8 @@ pub fn send(
         if let Some(signal) = signals.cancelled() {
             return Ok(Sent::Cancelled(signal));
         }
-        let left = budget.left();
-        if attempt == 1 && left.is_zero() {
+        let left = budget.left(Instant::now());
+        if attempt == 1 && (budget.is_over || left.is_zero()) {
             return Ok(Sent::TimeOver);
         }
         let failure = match client.post(body, &key, left.min(client.status_server().http_timeout), signals)? {
@@ -110,8 +113,11 @@ pub fn send(
             Answer::Cancelled(signal) => return Ok(Sent::Cancelled(signal)),
             Answer::Failed(failure) => failure,
         };
-        let pause = budget.pause(jittered(backoff), failure.retry_after);
-        let Some(pause) = pause.filter(|_| failure.kind.is_transient()) else {
+        if !failure.kind.is_transient() {
+            return Ok(Sent::Failed { failure, attempts: attempt });
+        }
+        let Some(pause) = budget.pause(Instant::now(), jittered(backoff), failure.retry_after) else {
+            budget.is_over = true;
             return Ok(Sent::Failed { failure, attempts: attempt });
         };
         tell(attempt, &failure, pause);
@@ -159,29 +165,32 @@ mod tests {
         }
     }
 
-    fn budget(left: u64, retries: &[u64]) -> Budget {
-        let now = Instant::now();
-        let retries = retries.iter().map(|ago| now - Duration::from_secs(*ago)).collect();
-        Budget { deadline: now + Duration::from_secs(left), reserve: Duration::from_secs(1), retries }
+    /// The pause after a failure, where so many seconds are left and retries began so many seconds ago.
+    fn pause(left: u64, retries: &[u64], wish: Option<u64>) -> Option<u64> {
+        let began = Instant::now();
+        let at = |second: u64| began + Duration::from_secs(second);
+        let retries = retries.iter().map(|ago| at(100 - ago)).collect();
+        let mut budget = Budget { deadline: at(100 + left), reserve: Duration::from_secs(1), retries, is_over: false };
+        budget.pause(at(100), Duration::from_secs(2), wish.map(Duration::from_secs)).map(|pause| pause.as_secs())
     }
 
     #[test]
     fn a_server_can_only_lengthen_a_pause() {
-        let second = Duration::from_secs(1);
-        let pause = |wish: Option<u64>| budget(60, &[]).pause(second, wish.map(Duration::from_secs)).unwrap();
-        assert_eq!((pause(None), pause(Some(0)), pause(Some(7))), (second, second, 7 * second));
+        assert_eq!(pause(60, &[], None), Some(2));
+        assert_eq!(pause(60, &[], Some(0)), Some(2));
+        assert_eq!(pause(60, &[], Some(7)), Some(7));
         // A wish for an hour is cut to what is left, less what the attempt needs.
-        assert!(pause(Some(3600)) > 58 * second && pause(Some(3600)) <= 59 * second);
+        assert_eq!(pause(60, &[], Some(3600)), Some(59));
     }
 
     #[test]
     fn no_more_than_twenty_attempts_are_made_in_a_minute() {
-        let second = Duration::from_secs(1);
-        assert_eq!(budget(600, &[30; 18]).pause(second, None), Some(second));
-        assert!(budget(600, &[30; 19]).pause(second, None).unwrap() > 29 * second);
-        assert_eq!(budget(600, &[70; 19]).pause(second, None), Some(second));
+        assert_eq!(pause(600, &[30; 18], None), Some(2));
+        assert_eq!(pause(600, &[30; 19], None), Some(30));
+        assert_eq!(pause(600, &[30; 19], Some(40)), Some(40));
+        assert_eq!(pause(600, &[70; 19], None), Some(2));
         // Where the time is over by then, there is nothing to wait for.
-        assert_eq!(budget(20, &[30; 19]).pause(second, None), None);
-        assert_eq!(budget(1, &[]).pause(second, None), None);
+        assert_eq!(pause(20, &[30; 19], None), None);
+        assert_eq!(pause(1, &[], None), None);
     }
 }

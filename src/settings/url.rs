@@ -108,8 +108,7 @@ fn parsed(typed: &str) -> Result<Url, String> {
         return Err(format!("is no URL: {}", violation.description()));
     }
     match url.host() {
-        None => return Err("names no host".to_owned()),
-        Some(Host::Domain("")) => return Err("names no host".to_owned()),
+        None | Some(Host::Domain("")) => return Err("names no host".to_owned()),
         Some(Host::Domain(_) | Host::Ipv4(_) | Host::Ipv6(_)) => {}
     }
     // The standard reads `http://host:` as a URL without a port, and a socket cannot be opened to port 0.
