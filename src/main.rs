@@ -6,10 +6,10 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::Result;
-use plugin_gitops_status::messages::{self, Line, Surroundings};
+use plugin_gitops_status::messages::{self, Line};
 use plugin_gitops_status::{
-    Client, Ending, Log, Needs, Outcome, Redactor, Run, RunDir, RunInfo, Settings, Signals, clean_up_after, collect,
-    deliver, ignored_in_working_directory, install_panic_hook, judge, payload_file, payloads,
+    Client, Ending, Log, Needs, Outcome, Redactor, Run, RunDir, RunInfo, Settings, Signals, Surroundings,
+    clean_up_after, collect, deliver, install_panic_hook, judge, payload_file, payloads, unknown_host_keys,
 };
 use time::OffsetDateTime;
 
@@ -33,11 +33,13 @@ fn main() -> ExitCode {
 }
 
 fn check(environment: Environment, log: &Log) -> Result<Outcome, Vec<Line>> {
-    let settings = Settings::read(environment.clone()).map_err(|problems| messages::problems(&problems.lines))?;
-    step(&settings, environment, log).map_err(|error| messages::error(&error))
+    let today = OffsetDateTime::now_utc().date();
+    let settings =
+        Settings::read(environment.clone(), today).map_err(|problems| messages::problems(&problems.lines))?;
+    step(&settings, &environment, log).map_err(|error| messages::error(&error))
 }
 
-fn step(settings: &Settings, environment: Environment, log: &Log) -> Result<Outcome> {
+fn step(settings: &Settings, environment: &Environment, log: &Log) -> Result<Outcome> {
     let (started, clock) = (OffsetDateTime::now_utc(), Instant::now());
     let log = &log.without_secrets(Redactor::new(settings.secrets.texts()));
     let mut signals = Signals::listen()?;
@@ -46,9 +48,7 @@ fn step(settings: &Settings, environment: Environment, log: &Log) -> Result<Outc
     let run_dir = RunDir::new(&std::env::temp_dir(), &settings.ansible, &settings.ignore, needs)?;
     clean_up_after(&run_dir, log.clone());
 
-    let surroundings =
-        Surroundings { config_ignored: ignored_in_working_directory(), secrets_on_disk: run_dir.has_secrets_on_disk() };
-    log.say(messages::running(settings, surroundings));
+    log.say(messages::running(settings, Surroundings::of(&run_dir)));
     let run =
         Run { ansible: &settings.ansible, run_dir: &run_dir, colour: log.colour, redactor: log.redactor.as_ref() };
     let ending = run.execute(environment, &mut signals)?;
@@ -57,11 +57,14 @@ fn step(settings: &Settings, environment: Environment, log: &Log) -> Result<Outc
         return Ok(Outcome::Cancelled { signal });
     }
     let evidence = collect(BufReader::new(run_dir.events()), run_dir.nonce(), settings);
-    // What the network does with a status is no reason to keep secrets for it.
-    drop(run_dir);
     let mut verdict = judge(settings, &ending, &evidence);
     log.redactor.iter().for_each(|redactor| verdict.hide(redactor));
     log.say(messages::judged(settings, &verdict, &evidence));
+    if verdict.lacks_host_key() {
+        log.say(messages::unknown_host_keys(&unknown_host_keys(&run_dir, environment)));
+    }
+    // What the network does with a status is no reason to keep secrets for it.
+    drop(run_dir);
 
     let ansible_version = evidence.ansible_version.as_deref();
     let pipeline = &settings.identity.pipeline;

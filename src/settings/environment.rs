@@ -5,7 +5,8 @@ use std::ffi::OsString;
 
 use crate::settings::proxy::ProxyVariables;
 use crate::settings::read::Reader;
-use crate::settings::table::{PREFIX, Setting, TABLE};
+use crate::settings::table::{PREFIX, Setting};
+use crate::settings::unknown;
 
 /// What Woodpecker puts before the names of its own variables.
 const CI: &str = "CI_";
@@ -70,16 +71,6 @@ fn setting_typed(name: &str, value: String, reader: &mut Reader) {
     let name = name.to_lowercase();
     match Setting::named(&name) {
         Some(setting) => drop(reader.typed.insert(setting.name, value)),
-        None => reader.problems.push(unknown(&name)),
-    }
-}
-
-fn unknown(name: &str) -> String {
-    let closest = TABLE.iter().max_by(|a, b| {
-        strsim::jaro_winkler(a.name, name).total_cmp(&strsim::jaro_winkler(b.name, name)).then(b.name.cmp(a.name))
-    });
-    match closest {
-        Some(setting) => format!("`{name}` is not a setting; did you mean `{}`?", setting.name),
-        None => format!("`{name}` is not a setting"),
+        None => reader.problems.push(unknown::problem(&name)),
     }
 }
