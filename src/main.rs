@@ -40,7 +40,8 @@ fn step(settings: &Settings, environment: &Environment, log: &Log) -> Result<Out
     let payload_file = settings.report.payload_file.as_ref().map(PayloadFile::new);
     let mut signals = Signals::listen()?;
     let client = settings.destination.server().map(Client::new).transpose()?;
-    let run_dir = RunDir::new(&std::env::temp_dir(), &settings.ansible, Needs::find(std::env::home_dir().as_deref()))?;
+    let needs = Needs::find(std::env::home_dir().as_deref());
+    let run_dir = RunDir::new(&std::env::temp_dir(), &settings.ansible, &settings.ignore, needs)?;
     clean_up_after(&run_dir, log.clone());
 
     log.say(messages::running(settings, Surroundings::of(&run_dir)));
@@ -51,7 +52,7 @@ fn step(settings: &Settings, environment: &Environment, log: &Log) -> Result<Out
         log.say(messages::cancelled(signal));
         return Ok(Outcome::Cancelled { signal });
     }
-    let evidence = collect(BufReader::new(run_dir.events()), run_dir.nonce(), &settings.ignore);
+    let evidence = collect(BufReader::new(run_dir.events()), run_dir.nonce(), settings);
     let mut verdict = judge(settings, &ending, &evidence);
     log.redactor.iter().for_each(|redactor| verdict.hide(redactor));
     log.say(messages::judged(settings, &verdict, &evidence));

@@ -20,12 +20,19 @@ use crate::ansible::passwd::{AccountFiles, Needs};
 use crate::ansible::private_files::{PrivateDir, SecretFile};
 use crate::ansible::reported;
 use crate::random;
-use crate::settings::{AnsibleSettings, ExtraVars, Secret};
+use crate::settings::{AnsibleSettings, ExtraVars, Ignore, Secret};
 
 const CALLBACK: &str = include_str!("callback.py");
 
 /// The part of the callback that says what of a value is reported.
 const CALLBACK_VALUES: &str = include_str!("values.py");
+
+/// The parts of it that follow where values come from.
+const CALLBACK_PROVENANCE: [(&str, &str); 3] = [
+    ("template_names", include_str!("template_names.py")),
+    ("task_names", include_str!("task_names.py")),
+    ("provenance", include_str!("provenance.py")),
+];
 
 /// What Linux calls a file system that lives in memory (`TMPFS_MAGIC` of its headers).
 const TMPFS: rustix::fs::FsWord = 0x0102_1994;
@@ -101,11 +108,11 @@ fn vault_files(dir: &PrivateDir, passwords: &BTreeMap<String, Secret>) -> Result
 
 impl RunDir {
     /// Makes the directories, the callback, the event file and what `ansible` needs as files. `temporary` is the directory
-    /// for temporary files; `needs` says whether a home and a name are wanted too.
+    /// for temporary files; `ignore` says which tasks the callback follows in any case; `needs` says whether a home and a name are wanted too.
     ///
     /// # Errors
     /// A directory or file that cannot be made, by its path.
-    pub fn new(temporary: &Path, ansible: &AnsibleSettings, needs: Needs) -> Result<Self> {
+    pub fn new(temporary: &Path, ansible: &AnsibleSettings, ignore: &Ignore, needs: Needs) -> Result<Self> {
         let cannot_make = || {
             let dir = temporary.display();
             format!("cannot make a private directory in `{dir}`; set TMPDIR to a directory that can be written")
@@ -123,7 +130,10 @@ impl RunDir {
         let private = memory.as_ref().unwrap_or(&work);
         work.write(&format!("{nonce}.py"), CALLBACK)?;
         work.write("values", CALLBACK_VALUES)?;
-        work.write("reported.json", &reported::json()?)?;
+        for (name, text) in CALLBACK_PROVENANCE {
+            work.write(name, text)?;
+        }
+        work.write("reported.json", &reported::json(ignore)?)?;
         let events = work.write("events", "")?;
         Ok(Self {
             events: File::open(&events).with_context(|| format!("cannot open `{}`", events.display()))?,
@@ -255,7 +265,8 @@ mod tests {
             ("PLUGIN_VAULT_PASSWORD", "v"),
             ("PLUGIN_SSH_KNOWN_HOSTS", "h k"),
         ]);
-        let run_dir = RunDir::new(&std::env::temp_dir(), &ansible, Needs { home: true, name: true }).unwrap();
+        let run_dir =
+            RunDir::new(&std::env::temp_dir(), &ansible, &Ignore::default(), Needs { home: true, name: true }).unwrap();
         let directories = run_dir.directories();
         for folder in &directories {
             assert_eq!(fs::metadata(folder).unwrap().permissions().mode() & 0o777, 0o700);
@@ -282,7 +293,8 @@ mod tests {
 
     #[test]
     fn a_temporary_directory_that_does_not_exist_is_named() {
-        let error = RunDir::new(Path::new("/nonexistent/tmp"), &ansible(&[]), Needs::default()).unwrap_err();
+        let error = RunDir::new(Path::new("/nonexistent/tmp"), &ansible(&[]), &Ignore::default(), Needs::default())
+            .unwrap_err();
         assert!(format!("{error:#}").contains("`/nonexistent/tmp`"), "{error:#}");
     }
 }

@@ -102,9 +102,9 @@ pub(super) fn plays(findings: &mut Findings, settings: &Settings, playbook: &Pla
             findings.about_hosts(Reason::EndedByOthers { play: name() }, play.named.keys());
         }
     }
-    for (meta, times) in &playbook.endings {
+    for (ending, times) in &playbook.endings {
         if *times > 0 {
-            findings.about_run(Reason::EndedEarly { meta: meta.clone() });
+            findings.about_run(Reason::EndedEarly { meta: ending.meta.clone(), task: ending.task.clone() });
         }
     }
 }

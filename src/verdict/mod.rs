@@ -6,6 +6,7 @@ mod about_hosts;
 mod about_statements;
 pub mod judge;
 pub mod explain;
+pub mod waiver;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -88,6 +89,8 @@ pub struct Verdict {
     pub findings: Vec<Finding>,
     /// The claim about each host, by inventory name.
     pub hosts: BTreeMap<String, HostVerdict>,
+    /// Hosts that `OUT_OF_SYNC` is stated of, and that no task looked at.
+    pub unseen: Vec<String>,
 }
 
 impl Verdict {
