@@ -26,13 +26,13 @@ fn main() {
     let length = fleet::in_sync(&path, NONCE, HOSTS, TASKS);
     let settings = [("PLAYBOOK", "site.yml"), ("REPO_NAME", "r"), ("SERVER_NAME", "s"), ("DRY_RUN", "yes")];
     let settings = settings.map(|(name, value)| (format!("PLUGIN_{name}").into(), value.into()));
-    let settings = Settings::read(settings).unwrap();
+    let settings = Settings::read(settings, time::Date::MIN).unwrap();
     let mut seconds: Vec<f64> = (0..5)
         .map(|_| {
             let began = Instant::now();
             let seen = collect(BufReader::with_capacity(64 << 10, File::open(&path).unwrap()), NONCE, &settings.ignore);
             let verdict = judge(&settings, &Ending::Exited(0), &seen);
-            assert_eq!(verdict.status, SyncStatus::Synced, "{:?}", verdict.reasons);
+            assert_eq!(verdict.status, SyncStatus::Synced, "{:?}", verdict.findings);
             assert_eq!(verdict.hosts.len(), HOSTS);
             began.elapsed().as_secs_f64()
         })

@@ -9,7 +9,7 @@ say() { printf '\n%s── %s%s\n' "$bold" "$*" "$plain"; }
 
 say 'Build the plugin and the status server'
 cargo build --release --package plugin-gitops-status --package gitops-status-server
-command -v ansible-playbook > /dev/null || PATH=$(tests/ansible-core.sh):$PATH
+command -v ansible-playbook > /dev/null || PATH=$(.ci/ansible-core):$PATH
 export PATH
 
 scratch=$(mktemp -d)

@@ -26,7 +26,7 @@ pub fn in_sync(path: &Path, nonce: &str, hosts: usize, tasks: usize) -> u32 {
     event(&format!(r#"{{"play":{{"name":"all","check":true,"hosts":[{names}],"named":[{names}]}}}}"#));
     for task in 0..tasks {
         event(&format!(
-            r#"{{"task":{{"task":{task},"name":"manage {task}","action":"ansible.builtin.copy","place":"site.yml:{task}"}}}}"#
+            r#"{{"task":{{"number":{task},"name":"manage {task}","action":"ansible.builtin.copy","place":"site.yml:{task}"}}}}"#
         ));
         event(&format!(r#"{{"start":{{"task":{task}}}}}"#));
         for number in 0..hosts {

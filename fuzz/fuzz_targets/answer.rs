@@ -50,7 +50,7 @@ fuzz_target!(|data: &[u8]| {
         ("PLUGIN_HTTP_TIMEOUT", "2s"),
         ("PLUGIN_GITOPS_STATUS_SERVER_URL", &format!("http://{address}")),
     ];
-    let settings = Settings::read(settings.map(|(name, value)| (name.into(), value.into()))).unwrap();
+    let settings = Settings::read(settings.map(|(name, value)| (name.into(), value.into())), time::Date::MIN).unwrap();
     let Destination::Server(mut server) = settings.destination else { panic!("no dry run was asked for") };
     // One attempt.
     server.retry_for = Duration::from_millis(1);

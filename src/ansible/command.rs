@@ -1,14 +1,16 @@
 //! The command lines of Ansible's programs.
 //!
 //! Not here: their environment ([`super::environment`]), and starting them, which is the process stage's. The file system is
-//! looked at only to tell a path from an inline host list and to name what is missing.
+//! looked at only to tell a path from an inline host list.
 
 use std::ffi::OsString;
 use std::path::Path;
 
+use anyhow::Result;
+
 use crate::ansible::environment::{Environment, environment};
 use crate::ansible::run_dir::RunDir;
-use crate::settings::{AnsibleSettings, split_commas};
+use crate::settings::{AnsibleSettings, Secret, split_commas};
 
 /// Runs the playbook.
 pub const ANSIBLE_PLAYBOOK: &str = "ansible-playbook";
@@ -25,21 +27,27 @@ pub struct Invocation {
     pub arguments: Vec<OsString>,
     /// Its whole environment; nothing else is inherited.
     pub environment: Environment,
+    /// What it reads from its standard input, if anything.
+    pub input: Option<Secret>,
 }
 
 /// The call that runs the playbook. `inherited` is the step's own environment, `colour` says whether Ansible may colour its
 /// output.
+///
+/// # Errors
+/// When a file that ssh needs cannot be written.
 pub fn playbook(
     ansible: &AnsibleSettings,
     run_dir: &RunDir,
     inherited: impl IntoIterator<Item = (OsString, OsString)>,
     colour: bool,
-) -> Invocation {
-    Invocation {
+) -> Result<Invocation> {
+    Ok(Invocation {
         program: ANSIBLE_PLAYBOOK,
         arguments: playbook_arguments(ansible, run_dir.extra_vars()),
-        environment: environment(ansible, run_dir, inherited, colour),
-    }
+        environment: environment(ansible, run_dir, inherited, colour)?,
+        input: ansible.become_password.clone(),
+    })
 }
 
 /// The call that installs what `galaxy_requirements` lists and is not there yet, in the environment of `playbook`.
@@ -49,7 +57,7 @@ pub fn installation(ansible: &AnsibleSettings, playbook: &Invocation) -> Option<
     // It runs no playbook, and a callback that never sees one would leave half a record.
     environment.remove("ANSIBLE_CALLBACK_PLUGINS");
     let arguments = vec!["install".into(), "-r".into(), requirements.into()];
-    Some(Invocation { program: ANSIBLE_GALAXY, arguments, environment })
+    Some(Invocation { program: ANSIBLE_GALAXY, arguments, environment, input: None })
 }
 
 fn playbook_arguments(ansible: &AnsibleSettings, extra_vars: Option<&Path>) -> Vec<OsString> {
@@ -68,6 +76,8 @@ fn playbook_arguments(ansible: &AnsibleSettings, extra_vars: Option<&Path>) -> V
     arguments.extend(flag("--check", ansible.check_mode));
     arguments.extend(flag("--diff", ansible.check_mode));
     arguments.extend(flag("--become", ansible.use_become));
+    // From standard input: a file in memory has no path that Ansible would not resolve first.
+    arguments.extend(flag("--become-password-file=-", ansible.become_password.is_some()));
     arguments.extend(flag(&format!("-{}", "v".repeat(verbosity)), verbosity > 0));
     arguments.extend(ansible.args.iter().map(OsString::from));
     arguments.extend(ansible.playbooks.iter().map(OsString::from));
@@ -84,57 +94,4 @@ pub fn inventories(given: &[String]) -> Vec<String> {
     let [value] = given else { return given.to_vec() };
     let parts = split_commas(value);
     if !parts.is_empty() && parts.iter().all(|part| Path::new(part).exists()) { parts } else { vec![value.clone()] }
-}
-
-/// What is named in the settings and not there, as a sentence; looked at before anything is started.
-pub fn missing(ansible: &AnsibleSettings) -> Option<String> {
-    for playbook in &ansible.playbooks {
-        let path = Path::new(playbook);
-        if path.is_dir() {
-            return Some(format!("playbook `{playbook}` is a directory; name the .yml file in it"));
-        }
-        if !path.exists() && !in_a_collection(playbook) {
-            return Some(format!(
-                "playbook `{playbook}` does not exist in {}; check the path, which is relative to the repository",
-                working_directory()
-            ));
-        }
-    }
-    for inventory in inventories(&ansible.inventory) {
-        let path = Path::new(&inventory);
-        if !inventory.contains(',') && !path.exists() {
-            return Some(format!(
-                "inventory `{inventory}` does not exist in {}; check the path, or write `{inventory},` for a host of that name",
-                working_directory()
-            ));
-        }
-        if path.is_file() {
-            if let Err(error) = std::fs::File::open(path) {
-                return Some(format!("inventory `{inventory}` cannot be read: {error}; check its owner and mode"));
-            }
-        }
-    }
-    if let Some(requirements) = ansible.galaxy_requirements.as_ref().filter(|path| !Path::new(path).exists()) {
-        return Some(format!(
-            "`galaxy_requirements` names `{requirements}`, which does not exist in {}",
-            working_directory()
-        ));
-    }
-    match &ansible.ansible_config {
-        Some(config) if !Path::new(config).exists() => {
-            Some(format!("`ansible_config` names `{config}`, which does not exist in {}", working_directory()))
-        }
-        _ => None,
-    }
-}
-
-/// `namespace.collection.playbook`, which Ansible finds among the installed collections.
-fn in_a_collection(playbook: &str) -> bool {
-    let parts: Vec<_> = playbook.split('.').collect();
-    let word = |part: &&str| !part.is_empty() && part.chars().all(|c| c.is_alphanumeric() || c == '_');
-    parts.len() >= 3 && parts.iter().all(word) && !["yml", "yaml"].contains(&parts[parts.len() - 1])
-}
-
-fn working_directory() -> String {
-    std::env::current_dir().map_or_else(|_| "the working directory".to_owned(), |path| format!("`{}`", path.display()))
 }

@@ -7,6 +7,7 @@ use serde::Serialize;
 use time::OffsetDateTime;
 use time::macros::format_description;
 
+use crate::evidence::drift_name::DriftName;
 use crate::output::escape::escaped_json;
 use crate::settings::{Pipeline, Settings};
 use crate::verdict::explain::{matter, sentence};
@@ -20,7 +21,7 @@ pub struct Payload<'a> {
     /// The server, or with `per_host` the host.
     pub server: &'a str,
     /// `SYNCED`, `OUT_OF_SYNC` or `UNKNOWN`.
-    pub sync_status: &'static str,
+    pub sync_status: &'a SyncStatus,
     /// How many files there are.
     pub drift_count: usize,
     /// What differs, sorted, without duplicates.
@@ -36,7 +37,7 @@ pub struct Payload<'a> {
 #[derive(Debug, Serialize)]
 pub struct DriftedFile<'a> {
     /// Its path, or `module:name` where it is no file.
-    pub name: &'a str,
+    pub name: &'a DriftName,
 }
 
 /// What `details` adds. Nothing here holds a diff, a module's output or a secret.
@@ -68,16 +69,16 @@ pub struct Details<'a> {
 #[derive(Debug, Serialize)]
 pub struct HostDetails<'a> {
     /// Its own status.
-    pub sync_status: &'static str,
+    pub sync_status: &'a SyncStatus,
     /// What differs on it.
-    pub files: Vec<&'a str>,
+    pub files: Vec<&'a DriftName>,
     /// Tasks that were ok, changed ones included.
     pub tasks_ok: u64,
     /// Tasks that changed something, or would.
     pub tasks_changed: u64,
     /// What differs and is ignored; left out when there is nothing.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub ignored: Vec<&'a str>,
+    pub ignored: Vec<&'a DriftName>,
 }
 
 /// What a payload says of the run besides its verdict.
@@ -136,13 +137,12 @@ impl<'a> Payload<'a> {
         started: OffsetDateTime,
         details: Option<Details<'a>>,
     ) -> Self {
-        let files = files(status);
         Self {
             repo,
             server,
-            sync_status: status_word(status),
-            drift_count: files.len(),
-            files: files.into_iter().map(|name| DriftedFile { name }).collect(),
+            sync_status: status,
+            drift_count: status.files().len(),
+            files: status.files().map(|name| DriftedFile { name }).collect(),
             last_check: timestamp(started),
             details,
         }
@@ -165,8 +165,8 @@ impl<'a> Details<'a> {
             schema: 1,
             hosts: hosts.map(|(host, verdict)| (host.as_str(), HostDetails::new(verdict))).collect(),
             reasons: match only {
-                None => verdict.reasons.iter().map(sentence).collect(),
-                Some(host) => verdict.reasons_for(host).map(matter).collect(),
+                None => verdict.findings.iter().map(sentence).collect(),
+                Some(host) => verdict.findings_for(host).map(|finding| matter(&finding.reason)).collect(),
             },
             duration_seconds: run_info.duration.as_secs(),
             commit: pipeline.commit.as_deref(),
@@ -182,28 +182,12 @@ impl<'a> Details<'a> {
 impl<'a> HostDetails<'a> {
     fn new(verdict: &'a HostVerdict) -> Self {
         Self {
-            sync_status: status_word(&verdict.status),
-            files: files(&verdict.status),
+            sync_status: &verdict.status,
+            files: verdict.status.files().collect(),
             tasks_ok: verdict.tasks_ok,
             tasks_changed: verdict.tasks_changed,
-            ignored: verdict.ignored.iter().map(String::as_str).collect(),
+            ignored: verdict.ignored.iter().collect(),
         }
-    }
-}
-
-/// The word for a verdict, as in the payload.
-pub fn status_word(status: &SyncStatus) -> &'static str {
-    match status {
-        SyncStatus::Synced => "SYNCED",
-        SyncStatus::OutOfSync { .. } => "OUT_OF_SYNC",
-        SyncStatus::Unknown => "UNKNOWN",
-    }
-}
-
-fn files(status: &SyncStatus) -> Vec<&str> {
-    match status {
-        SyncStatus::Synced | SyncStatus::Unknown => Vec::new(),
-        SyncStatus::OutOfSync { files } => files.iter().map(String::as_str).collect(),
     }
 }
 
@@ -228,7 +212,8 @@ mod tests {
             synced.json().unwrap(),
             r#"{"repo":"rsyslog","server":"rsyslog-lab","sync_status":"SYNCED","drift_count":0,"files":[],"last_check":"2026-04-21T10:30:00Z"}"#
         );
-        let files = BTreeSet::from(["rsyslog.d/30-lab.conf".to_owned(), "rsyslog.conf".to_owned()]);
+        let files = ["rsyslog.d/30-lab.conf", "rsyslog.conf"].map(|name| DriftName::Path(name.to_owned()));
+        let files = BTreeSet::from(files);
         let drift = SyncStatus::OutOfSync { files };
         assert_eq!(
             Payload::new("rsyslog", "rsyslog-lab", &drift, MOMENT, None).json().unwrap(),

@@ -4,3 +4,4 @@ pub mod signals;
 pub(crate) mod descendants;
 mod output;
 pub mod supervise;
+pub mod run;
