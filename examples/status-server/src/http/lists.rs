@@ -36,7 +36,7 @@ pub async fn statuses(State(app): State<App>) -> Response {
     .await
 }
 
-/// What `/history.json` takes; times are RFC 3339.
+/// What `/history.json` takes; times are RFC 3339, or `now`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HistoryQuery {
@@ -56,7 +56,10 @@ pub async fn history(
         Err(error) => return text(StatusCode::BAD_REQUEST, &format!("repo, server, from and to are known: {error}")),
     };
     let moment = |name: &str, value: Option<String>| {
-        let moment = value.as_deref().map(timestamp::parse).transpose();
+        let moment = match value.as_deref() {
+            Some("now") => Ok(Some(timestamp::now())),
+            value => value.map(timestamp::parse).transpose(),
+        };
         moment.with_context(|| format!("`{name}` cannot be used"))
     };
     let (from, to) = match (moment("from", query.from), moment("to", query.to)) {
