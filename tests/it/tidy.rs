@@ -206,8 +206,8 @@ fn what_readme_says_of_a_failed_delivery_is_what_the_log_says() {
 /// The reasons and remedies that README quotes are the log's own words.
 fn the_reasons_of_readme_are_the_logs_words() {
     let readme = read("README.md");
-    let words: String =
-        sources(&root().join("src/verdict")).iter().map(|file| fs::read_to_string(file).unwrap()).collect();
+    let said = ["src/verdict", "src/ansible/modules"].map(|place| sources(&root().join(place)));
+    let words: String = said.iter().flatten().map(|file| fs::read_to_string(file).unwrap()).collect();
     let (_, table) = readme.split_once("| the log says | what helps |\n|---|---|\n").unwrap();
     let quoted: Vec<&str> =
         table.lines().take_while(|line| line.starts_with("| `")).map(|line| line.split('`').nth(1).unwrap()).collect();
