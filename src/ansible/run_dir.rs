@@ -20,7 +20,7 @@ use crate::ansible::passwd::{AccountFiles, Needs};
 use crate::ansible::private_files::{PrivateDir, SecretFile};
 use crate::ansible::reported;
 use crate::random;
-use crate::settings::{AnsibleSettings, ExtraVars, Ignore, Secret};
+use crate::settings::{AnsibleSettings, ExtraVars, Secret, Settings};
 
 const CALLBACK: &str = include_str!("callback.py");
 
@@ -108,11 +108,12 @@ fn vault_files(dir: &PrivateDir, passwords: &BTreeMap<String, Secret>) -> Result
 
 impl RunDir {
     /// Makes the directories, the callback, the event file and what `ansible` needs as files. `temporary` is the directory
-    /// for temporary files; `ignore` says which tasks the callback follows in any case; `needs` says whether a home and a name are wanted too.
+    /// for temporary files; `needs` says whether a home and a name are wanted too.
     ///
     /// # Errors
     /// A directory or file that cannot be made, by its path.
-    pub fn new(temporary: &Path, ansible: &AnsibleSettings, ignore: &Ignore, needs: Needs) -> Result<Self> {
+    pub fn new(temporary: &Path, settings: &Settings, needs: Needs) -> Result<Self> {
+        let ansible = &settings.ansible;
         let cannot_make = || {
             let dir = temporary.display();
             format!("cannot make a private directory in `{dir}`; set TMPDIR to a directory that can be written")
@@ -133,7 +134,7 @@ impl RunDir {
         for (name, text) in CALLBACK_PROVENANCE {
             work.write(name, text)?;
         }
-        work.write("reported.json", &reported::json(ignore)?)?;
+        work.write("reported.json", &reported::json(&settings.ignore)?)?;
         let events = work.write("events", "")?;
         Ok(Self {
             events: File::open(&events).with_context(|| format!("cannot open `{}`", events.display()))?,
@@ -244,29 +245,27 @@ impl RunDir {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::settings::Settings;
     use std::os::unix::fs::PermissionsExt;
 
-    fn ansible(settings: &[(&str, &str)]) -> AnsibleSettings {
+    fn settings(given: &[(&str, &str)]) -> Settings {
         let all = [
             ("PLUGIN_PLAYBOOK", "p.yml"),
             ("PLUGIN_REPO_NAME", "r"),
             ("PLUGIN_SERVER_NAME", "s"),
             ("PLUGIN_DRY_RUN", "yes"),
         ];
-        let variables = all.iter().chain(settings).map(|(name, value)| (name.into(), value.into()));
-        Settings::read(variables, time::Date::MIN).unwrap().ansible
+        let variables = all.iter().chain(given).map(|(name, value)| (name.into(), value.into()));
+        Settings::read(variables, time::Date::MIN).unwrap()
     }
 
     #[test]
     fn everything_is_private_and_gone_after_the_run() {
-        let ansible = ansible(&[
+        let settings = settings(&[
             ("PLUGIN_EXTRA_VARS", "{\"a\":1}"),
             ("PLUGIN_VAULT_PASSWORD", "v"),
             ("PLUGIN_SSH_KNOWN_HOSTS", "h k"),
         ]);
-        let run_dir =
-            RunDir::new(&std::env::temp_dir(), &ansible, &Ignore::default(), Needs { home: true, name: true }).unwrap();
+        let run_dir = RunDir::new(&std::env::temp_dir(), &settings, Needs { home: true, name: true }).unwrap();
         let directories = run_dir.directories();
         for folder in &directories {
             assert_eq!(fs::metadata(folder).unwrap().permissions().mode() & 0o777, 0o700);
@@ -293,8 +292,7 @@ mod tests {
 
     #[test]
     fn a_temporary_directory_that_does_not_exist_is_named() {
-        let error = RunDir::new(Path::new("/nonexistent/tmp"), &ansible(&[]), &Ignore::default(), Needs::default())
-            .unwrap_err();
+        let error = RunDir::new(Path::new("/nonexistent/tmp"), &settings(&[]), Needs::default()).unwrap_err();
         assert!(format!("{error:#}").contains("`/nonexistent/tmp`"), "{error:#}");
     }
 }

@@ -40,7 +40,7 @@ pub fn have_a_fault(folder: &Path) -> ! {
     let needed = ["PLUGIN_PLAYBOOK", "PLUGIN_REPO_NAME", "PLUGIN_SERVER_NAME"].map(|name| (name.into(), "x".into()));
     let settings =
         Settings::read(needed.into_iter().chain([("PLUGIN_DRY_RUN".into(), "yes".into())]), time::Date::MIN).unwrap();
-    let run_dir = RunDir::new(folder, &settings.ansible, &settings.ignore, Needs::default()).unwrap();
+    let run_dir = RunDir::new(folder, &settings, Needs::default()).unwrap();
     let folders = run_dir.directories().map(|folder| folder.display().to_string());
     assert!(folders.iter().all(|folder| Path::new(folder).is_dir()), "{folders:?}");
     fs::write(folder.join("folders"), folders.join("\n")).unwrap();
