@@ -18,9 +18,10 @@ mod log;
 mod panic_hook;
 
 // What main, the tests, the benches and the fuzz targets use, and nothing else.
-pub use crate::ansible::config::ignored_in_working_directory;
+pub use crate::ansible::host_keys::unknown_host_keys;
 pub use crate::ansible::passwd::Needs;
 pub use crate::ansible::run_dir::RunDir;
+pub use crate::ansible::surroundings::Surroundings;
 pub use crate::delivery::client::Client;
 pub use crate::delivery::failure::{Failure, FailureKind, Peer};
 pub use crate::delivery::payload::{RunInfo, payloads};

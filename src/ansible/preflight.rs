@@ -2,12 +2,15 @@
 //!
 //! Not here: how it is said; that is the verdict's.
 
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::ansible::command::inventories;
+use crate::ansible::environment::Environment;
+use crate::ansible::run_dir::RunDir;
 use crate::settings::{AnsibleSettings, Setting, table};
 
 /// Why the playbook was not run.
@@ -168,15 +171,19 @@ fn in_a_collection(playbook: &str) -> bool {
     parts.len() >= 3 && parts.iter().all(word) && !["yml", "yaml"].contains(&parts[parts.len() - 1])
 }
 
-/// Whether `ssh-keygen` says that ssh cannot use the key at `path`; false also where there is no `ssh-keygen` to ask.
-pub fn is_damaged_key(path: &Path) -> bool {
-    let asked = Command::new("ssh-keygen")
-        .args(["-y", "-P", "", "-f"])
-        .arg(path)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status();
+/// Whether `ssh-keygen` says that ssh cannot use the private key; false also where there is no `ssh-keygen` to ask. `inherited`
+/// is the step's own environment, most of which is none of its business.
+pub fn is_damaged_key(run_dir: &RunDir, inherited: &[(OsString, OsString)]) -> bool {
+    let Some(key) = run_dir.private_key() else { return false };
+    let inherited = inherited.iter().map(|(name, value)| (name, value));
+    is_damaged(key, &Environment::minimal(inherited, run_dir.account()))
+}
+
+fn is_damaged(key: &Path, environment: &Environment) -> bool {
+    let mut command = Command::new("ssh-keygen");
+    environment.replace_in(&mut command);
+    command.args(["-y", "-P", "", "-f"]).arg(key);
+    let asked = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
     asked.is_ok_and(|status| !status.success())
 }
 
@@ -191,10 +198,11 @@ mod tests {
         let made =
             Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(&path).status().unwrap();
         assert!(made.success());
-        assert!(!is_damaged_key(&path));
+        let environment = Environment::default();
+        assert!(!is_damaged(&path, &environment));
         let text = std::fs::read_to_string(&path).unwrap();
         std::fs::write(&path, text.replacen('A', "B", 40)).unwrap();
-        assert!(is_damaged_key(&path));
+        assert!(is_damaged(&path, &environment));
     }
 
     #[test]

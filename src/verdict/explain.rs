@@ -289,7 +289,12 @@ pub fn remedy(reason: &Reason) -> Option<String> {
 fn task_remedy(why: WhyUnverified, task: &str, never_changed: bool) -> String {
     let waive = || format!("`ignore_tasks: [{}]` if this need not be verified", pasted(task));
     match why {
-        WhyUnverified::Unreachable(WhyUnreachable::HostKeyChanged | WhyUnreachable::HostKeyUnknown) => {
+        WhyUnverified::Unreachable(WhyUnreachable::HostKeyUnknown) => {
+            "its host key is not known here: add its line to `ssh_known_hosts`, once you have compared the fingerprint \
+             with the server's own"
+                .to_owned()
+        }
+        WhyUnverified::Unreachable(WhyUnreachable::HostKeyChanged) => {
             "its host key is not the known one: if the server was set up anew, correct `ssh_known_hosts`; \
              if not, somebody may sit in between"
                 .to_owned()
