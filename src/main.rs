@@ -23,12 +23,12 @@ fn main() -> ExitCode {
         Some(argument) => {
             messages::answer(&argument.to_string_lossy()).map(|lines| log.say(lines)).map(|()| Outcome::Done)
         }
-        None => check(environment, &log),
+        None => check(&environment, &log),
     };
     outcome.map_err(|lines| log.say(lines)).unwrap_or(Outcome::Failed).exit_code()
 }
 
-fn check(environment: Environment, log: &Log) -> Result<Outcome, Vec<Line>> {
+fn check(environment: &Environment, log: &Log) -> Result<Outcome, Vec<Line>> {
     let today = OffsetDateTime::now_utc().date();
     let settings = read_settings(environment.clone(), today).map_err(|problems| messages::problems(&problems))?;
     step(&settings, &environment, log).map_err(|error| messages::error(&error))
