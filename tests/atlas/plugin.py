@@ -7,7 +7,7 @@ import subprocess
 class NoChecker:
     """No plugin was named: nothing is asked."""
 
-    def judge(self, file, case, label):
+    def judge(self, case, label):
         pass
 
     def told(self):
@@ -21,8 +21,8 @@ class Checker:
         self.binary, self.ansible = binary, ansible
         self.wrong, self.counts = [], collections.Counter()
 
-    def status(self, file, case):
-        book = self.ansible.play(file, [case])
+    def status(self, case):
+        book = self.ansible.play(case["file"], [case])
         ours = ("ANSIBLE_STDOUT_CALLBACK", "ANSIBLE_CALLBACK_PLUGINS")
         environment = {name: value for name, value in self.ansible.environment.items() if name not in ours} | {
             "PLUGIN_DRY_RUN": "true", "PLUGIN_PLAYBOOK": str(book), "PLUGIN_SERVER_NAME": "atlas", "PLUGIN_REPO_NAME": "atlas",
@@ -33,12 +33,12 @@ class Checker:
         payload = re.search(r'"sync_status":"(\w+)"', done.stdout)
         return payload.group(1) if payload else "UNKNOWN"
 
-    def judge(self, file, case, label):
+    def judge(self, case, label):
         """SYNCED of a target that was changed, and OUT_OF_SYNC of one that was not, are wrong; UNKNOWN never is."""
-        status = self.status(file, case)
+        status = self.status(case)
         what = "clean" if label is None else "changed by hand"
         self.counts[what, status] += 1
-        where = f"{file['name']}: `{case['about']}`, {label or 'clean'}: the plugin says {status}"
+        where = f"{case['file']['name']}: `{case['about']}`, {label or 'clean'}: the plugin says {status}"
         if label is None and status == "OUT_OF_SYNC":
             self.wrong.append(where)
         if label is not None and status == "SYNCED" and not case["changes"][label].get("outside"):
