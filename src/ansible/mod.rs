@@ -1,9 +1,21 @@
-//! How `ansible-playbook` is called: arguments, environment, private files.
+//! How Ansible is called: arguments, environment, private files, and what is looked at before it starts.
+//!
+//! Not here: starting Ansible, which is the process stage's. What is started here are small programs of the system: the one
+//! that cleans up after this program was killed ([`cleanup`]), `ssh -V`, and `ssh-keygen` to be asked.
 
+pub(crate) mod cleanup;
+pub mod modules;
+pub mod reported;
+mod private_files;
 pub mod passwd;
-pub mod cleanup;
 pub mod run_dir;
 pub mod config;
-pub mod tuning;
-pub mod ssh;
+pub(crate) mod tuning;
+mod ssh;
+mod ssh_files;
+mod ssh_setup;
+mod environment;
 pub mod command;
+pub mod host_keys;
+pub mod surroundings;
+pub mod preflight;
