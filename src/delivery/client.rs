@@ -137,11 +137,9 @@ impl<'a> Client<'a> {
             (_, Some(line)) => line,
             (_, None) => status.canonical_reason().unwrap_or("no reason given").to_owned(),
         };
-        // The only status that a proxy alone gives.
-        let proxy = Peer::proxy(self.status_server).filter(|_| status == StatusCode::PROXY_AUTHENTICATION_REQUIRED);
         Answer::Failed(Failure {
             kind: FailureKind::Status(status.as_u16()),
-            peer: proxy.unwrap_or_else(|| Peer::server(self.status_server)),
+            peer: Peer::who_answered(status.as_u16(), self.status_server),
             cause,
             retry_after: seen.retry_after.and_then(|value| retry_after_in(&value, SystemTime::now())),
         })

@@ -54,12 +54,18 @@ pub enum Peer {
     /// The status server, at an address of this machine.
     Loopback,
     /// A proxy on the way to it.
-    Proxy {
-        /// Its URL, without user and password.
-        url: String,
-        /// The variable that names it.
-        variable: String,
-    },
+    Proxy(NamedProxy),
+    /// The status server or a proxy that answers in its place, which cannot be told apart.
+    ThroughProxy(NamedProxy),
+}
+
+/// A proxy as the log names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamedProxy {
+    /// Its URL, without user and password.
+    pub url: String,
+    /// The variable that names it.
+    pub variable: String,
 }
 
 impl FailureKind {
@@ -79,11 +85,23 @@ impl Peer {
         if is_loopback(&server.endpoint) { Self::Loopback } else { Self::StatusServer }
     }
 
-    /// The proxy, where there is one.
-    pub(crate) fn proxy(server: &StatusServer) -> Option<Self> {
+    /// Who has given an answer with this status. A proxy that is sent the whole URL may answer by itself, and one status only
+    /// a proxy gives.
+    pub(crate) fn who_answered(status: u16, server: &StatusServer) -> Self {
+        match NamedProxy::of(server) {
+            Some(proxy) if status == 407 => Self::Proxy(proxy),
+            Some(proxy) if takes_absolute_form(server) => Self::ThroughProxy(proxy),
+            Some(_) | None => Self::server(server),
+        }
+    }
+}
+
+impl NamedProxy {
+    /// The proxy on the way to a server, where there is one.
+    fn of(server: &StatusServer) -> Option<Self> {
         let proxy = server.proxy.as_ref()?;
         let url = proxy.uri.to_string().trim_end_matches('/').to_owned();
-        Some(Self::Proxy { url, variable: proxy.variable.clone() })
+        Some(Self { url, variable: proxy.variable.clone() })
     }
 }
 
@@ -92,7 +110,7 @@ impl Failure {
     pub(crate) fn of(error: &ureq::Error, server: &StatusServer, observed: &Observed) -> Self {
         // Where the proxy takes the whole URL, nobody else is spoken to.
         let is_proxy = takes_absolute_form(server) || !(observed.connected() || observed.server_unresolved());
-        let proxy = Peer::proxy(server).filter(|_| is_proxy);
+        let proxy = NamedProxy::of(server).filter(|_| is_proxy).map(Peer::Proxy);
         let (kind, cause) = match error {
             // What a proxy says to CONNECT is seen as the status of its response.
             ureq::Error::ConnectProxyFailed(why) => match observed.status() {

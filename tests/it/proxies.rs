@@ -20,6 +20,7 @@ pub fn suite() -> Suite {
         no_proxy_and_empty_proxies_mean_a_direct_way,
         a_fault_of_a_proxy_names_the_proxy_and_its_variable,
         a_fault_of_the_server_behind_a_proxy_is_the_servers,
+        an_answer_that_came_through_a_proxy_may_be_the_proxys,
         socks_is_spoken_in_every_version,
         a_proxy_that_cannot_be_used_is_an_error_before_the_run,
     )
@@ -158,4 +159,11 @@ fn a_proxy_that_cannot_be_used_is_an_error_before_the_run() {
     // One that is not asked is nobody's fault.
     let server = Scripted::http([ok()]);
     step().to(server.url()).env("https_proxy", "ftp://x").run().expect_delivered();
+}
+
+fn an_answer_that_came_through_a_proxy_may_be_the_proxys() {
+    let proxy = Scripted::http([status("403 No")]);
+    let end = through("http", &proxy.url());
+    let said = format!("HTTP 403: what the server says; it came through the proxy {} (from `http_proxy`)", proxy.url());
+    failed(&end, &said, "if the proxy itself has answered, check `http_proxy`");
 }

@@ -1,7 +1,7 @@
 //! The payload and its delivery.
 
 use super::{Line, Tone, cancelled_while_sending, counted, listed};
-use crate::delivery::failure::{Failure, FailureKind, Peer};
+use crate::delivery::failure::{Failure, FailureKind, NamedProxy, Peer};
 use crate::delivery::payload::Payloads;
 use crate::delivery::{Delivery, Progress};
 use crate::settings::Destination;
@@ -86,9 +86,14 @@ pub fn delivered(delivery: &Delivery) -> Vec<Line> {
 
 fn failed(failure: &Failure) -> String {
     match &failure.peer {
-        Peer::Proxy { url, variable } => failed_at_proxy(failure, &format!("the proxy {url} (from `{variable}`)")),
         Peer::StatusServer | Peer::Loopback => failed_at_server(failure),
+        Peer::Proxy(proxy) => failed_at_proxy(failure, &named(proxy)),
+        Peer::ThroughProxy(proxy) => format!("{}; it came through {}", failed_at_server(failure), named(proxy)),
     }
+}
+
+fn named(NamedProxy { url, variable }: &NamedProxy) -> String {
+    format!("the proxy {url} (from `{variable}`)")
 }
 
 fn failed_at_server(Failure { kind, cause, .. }: &Failure) -> String {
@@ -118,11 +123,14 @@ fn failed_at_proxy(Failure { kind, cause, .. }: &Failure, proxy: &str) -> String
 
 fn to_check(failure: &Failure) -> String {
     match (&failure.peer, failure.kind) {
-        (Peer::Proxy { variable, .. }, FailureKind::Status(407)) => {
+        (Peer::Proxy(NamedProxy { variable, .. }), FailureKind::Status(407)) => {
             format!("`{variable}`: write the user and password into its URL, as http://USER:PASSWORD@HOST:PORT")
         }
-        (Peer::Proxy { variable, .. }, _) => {
+        (Peer::Proxy(NamedProxy { variable, .. }), _) => {
             format!("`{variable}` of this step or its agent; or list the status server's host in `NO_PROXY`")
+        }
+        (Peer::ThroughProxy(NamedProxy { variable, .. }), kind) => {
+            format!("{}; if the proxy itself has answered, check `{variable}`", to_check_of_server(kind))
         }
         (Peer::Loopback, FailureKind::Connection) => {
             "that the status server runs, its port, and that `gitops_status_server_url` is right: inside a container, \
