@@ -13,10 +13,11 @@ from __future__ import annotations
 import fnmatch
 import json
 
+from ansible.constants import LOCALHOST
 from ansible.playbook.task_include import TaskInclude
 from ansible.plugins.loader import module_loader
 
-from gitops_status_task_names import BRINGS_IN, inventory_args
+from gitops_status_task_names import BRINGS_IN, LOOKUPS, inventory_args
 
 # Variables that tell a playbook how it is run.
 CHECK_MODE = ("ansible_check_mode", "ansible_diff_mode")
@@ -29,6 +30,10 @@ OTHER_HOSTS = (
 FAILURE = ("ansible_failed_result", "ansible_failed_task")
 ORDINARY_SKIPS = ("Conditional result was False", "No items in the list")
 HELD_BACK = "would have run"
+NO_ITEMS = ORDINARY_SKIPS[1]
+# Lookups that find nothing where something on the controller is missing.
+FINDING_LOOKUPS = ("fileglob", "filetree", "first_found")
+ERRORS_IGNORED = ({"errors", "ignore"}, {"errors", "warn"})
 
 
 class Known:
@@ -53,6 +58,7 @@ class Provenance:
         self.failed = False  # a task that uses a suspect has failed
         self.missing = False  # something that sets names nobody can tell may not have set them
         self.assigned = set()  # names that tasks set
+        self.found = set()  # those of them that hold what `find` found on the controller
         self.gone, self.limited, self.reported_gone = set(), set(), None
         self.dynamic = set()  # hosts and groups that tasks may or may not have added
         self.static = None  # hosts and groups of the inventory
@@ -111,7 +117,9 @@ class Provenance:
             self.report(known, number, host, args)
             fields["uses"] = True
         fields.update(said(answer, status))
-        suspect = uses or known.waived or bool(fields) or not plain(known.written.action, answer, status)
+        if not item and NO_ITEMS in (answer.get("skip_reason"), answer.get("skipped_reason")):
+            fields.update(self.found_by(known.written))
+        suspect = uses or known.waived or "held_back" in fields or "skipped_paths" in fields or not plain(known.written.action, answer, status)
         if item:
             if suspect:
                 self.suspect_items.add((number, host))
@@ -122,6 +130,7 @@ class Provenance:
         if uses and status == "failed":
             self.failed = True
             self.suspect(FAILURE)
+        self.note_found(known.written, host)
         sets = self.sets(known.written, answer, status, suspect)
         if sets is not None:
             fields["sets"] = sets
@@ -207,6 +216,30 @@ class Provenance:
             or (bool(self.includes) and any(uuid in self.includes for uuid in written.includes()))
             or (args is not None and self.mentions.files_mention(written, args, self.suspects))
         )
+
+    def found_by(self, written):
+        """What a loop is over that may find nothing, behind the variables that it names."""
+        words, pending, by = set(), self.mentions.words(written.task.loop, bare=True), set()
+        while pending:
+            words |= pending
+            if not self.found.isdisjoint(pending):
+                by.add("find")
+            behind = [self.definitions[name] for name in pending if name in self.definitions]
+            pending = frozenset().union(*behind) - words
+            by.update(name for name in FINDING_LOOKUPS if name in pending)
+            if any(not LOOKUPS.isdisjoint(part) and any(pair <= part for pair in ERRORS_IGNORED) for part in behind):
+                by.add("errors")
+        return {"found_by": sorted(by)} if by else {}
+
+    def note_found(self, written, host):
+        """Follows what `find` finds on the controller, as far as a `set_fact` hands it on."""
+        names = set(written.registers())
+        if written.action == "find" and (written.task.delegate_to in LOCALHOST or host in LOCALHOST):
+            self.found |= names
+        elif written.action == "set_fact" and self.found and not self.found.isdisjoint(written.words()):
+            self.found.update(str(key) for key in written.task.args)
+        else:
+            self.found -= names
 
     def report(self, known, number, host, args):
         """Says which names a task mentions and how they are defined, where that is not what was said of it last."""

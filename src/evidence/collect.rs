@@ -34,6 +34,8 @@ pub struct Evidence {
     pub callback_errors: Vec<String>,
     /// The task that had begun last, and not ended where the run was cut off.
     pub last_task: Option<String>,
+    /// Variables that a prompt asked for and nobody answered.
+    pub prompts: BTreeSet<String>,
     /// What the user took out of the verdict.
     pub ignored: Ignored,
 }
@@ -119,7 +121,10 @@ impl<'a> Collector<'a> {
             Event::Connection(connection) => return self.connection(&connection),
             Event::Uses(uses) => self.provenance.uses(*uses),
             Event::Gone(gone) => self.provenance.gone(gone),
-            Event::Prompt(prompt) => self.provenance.prompt(prompt),
+            Event::Prompt(prompt) => {
+                self.seen.prompts.insert(prompt.name.clone());
+                self.provenance.prompt(prompt);
+            }
             Event::Task(task) => return self.task(task),
             Event::Start(start) => return self.start(&start),
             Event::Result(result) => return self.result(&result),

@@ -20,7 +20,7 @@ pub(super) fn skipped(known: &KnownTask, result: &TaskResult<'_>) -> TaskOutcome
         return if ordinary { TaskOutcome::NotAsked } else { because(WhyUnverified::SkipCensored) };
     }
     match answer.why_skipped() {
-        Some(NO_ITEMS) => match task.may_find_nothing() {
+        Some(NO_ITEMS) => match task.may_find_nothing().or_else(|| result.found_by.first().copied()) {
             Some(what) => because(WhyUnverified::LoopFoundNothing(what)),
             None => TaskOutcome::NotAsked,
         },

@@ -126,13 +126,19 @@ pub fn names_check_mode(condition: &str) -> bool {
 }
 
 /// What a loop is over that may have come out empty although there is something to do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, Deserialize, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[serde(rename_all = "snake_case")]
 pub enum EmptyLoop {
     /// Files of the controller that a pattern finds.
+    #[serde(alias = "fileglob", alias = "filetree")]
     Files,
+    /// What the module `find` found on the controller.
+    #[serde(rename = "find")]
+    Found,
     /// The first of several files that is there.
     FirstFound,
     /// A lookup whose errors are ignored.
+    #[serde(rename = "errors")]
     ErrorsIgnored,
 }
 

@@ -160,6 +160,7 @@ pub fn with_inputs(
     };
     let about_target = match known.module.kind {
         Kind::Include => true,
+        _ if known.proof(result.answer()).is_action => false,
         Kind::Action => false,
         Kind::Controller => bears_on_target(known, result, inputs),
         Kind::Reads | Kind::Command | Kind::Compares => !circumstances.on_controller,

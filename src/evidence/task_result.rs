@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use crate::evidence::mentions::Sets;
+use crate::evidence::task::EmptyLoop;
 
 /// How a task answered.
 #[derive(Debug, Clone, Copy, Deserialize, PartialEq, Eq)]
@@ -79,6 +80,10 @@ pub struct TaskResult<'a> {
     /// It answered that it could not look everywhere it should.
     #[serde(default)]
     pub skipped_paths: bool,
+    /// What its loop is over behind the variables that it names, and that may have found nothing. Only told where there
+    /// were no items.
+    #[serde(default)]
+    pub found_by: Vec<EmptyLoop>,
     /// The last `uses` event of its task holds for it.
     #[serde(default)]
     pub uses: bool,

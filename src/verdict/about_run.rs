@@ -29,6 +29,9 @@ pub(super) fn ending(findings: &mut Findings, ansible: &AnsibleSettings, ending:
         Some(Damage::Empty) | None => {}
         Some(damage) => findings.about_run(Reason::EventsDamaged(damage.clone())),
     }
+    for variable in &seen.prompts {
+        findings.about_run(Reason::PromptNotAnswered { variable: variable.clone() });
+    }
     for error in &seen.callback_errors {
         let said = Some(error.clone());
         findings.list.push(Finding { reason: Reason::CallbackFailed, hosts: Vec::new(), count: 0, said });
@@ -87,6 +90,9 @@ pub(super) fn plays(findings: &mut Findings, settings: &Settings, playbook: &Pla
         let name = || play.name.clone();
         if play.no_hosts && ansible.limit.is_none() {
             findings.about_run(Reason::PlayMatchedNoHost { play: name() });
+        }
+        if let Some(source) = &play.hosts_depend_on {
+            findings.about_run(Reason::PlayHostsUnknown { play: name(), source: source.clone() });
         }
         if ansible.check_mode && !play.check {
             let reason = Reason::PlayNotInCheckMode { play: name() };

@@ -87,6 +87,12 @@ pub fn matter(reason: &Reason) -> String {
         Reason::NoPlay => "no play ran".to_owned(),
         Reason::NoHost => "no host of an inventory took part".to_owned(),
         Reason::PlayMatchedNoHost { play } => format!("play `{play}` matched no host"),
+        Reason::PlayHostsUnknown { play, source } => {
+            format!("which hosts play `{play}` has depends on {}", task::source_of(source))
+        }
+        Reason::PromptNotAnswered { variable } => {
+            format!("the playbook asks for `{variable}`, and nobody answered: its default was taken")
+        }
         Reason::PlayNotInCheckMode { play } => format!("play `{play}` turns check mode off for itself"),
         Reason::EndedEarly { meta, .. } => format!("`meta: {meta}` kept the rest of a play from running"),
         Reason::HostTookNoPart { play: None } => "no task ran on it".to_owned(),

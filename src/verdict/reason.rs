@@ -86,6 +86,18 @@ pub enum Reason {
         /// Its name.
         play: String,
     },
+    /// Which hosts a play has hangs on a value that is unknown.
+    PlayHostsUnknown {
+        /// Its name.
+        play: String,
+        /// What the value comes from.
+        source: Source,
+    },
+    /// A question of `vars_prompt` was not answered: its default was taken, which nobody has chosen.
+    PromptNotAnswered {
+        /// The variable.
+        variable: String,
+    },
     /// A play turned check mode off for itself.
     PlayNotInCheckMode {
         /// Its name.
@@ -178,7 +190,7 @@ impl Reason {
             Self::Step => 15,
             Self::NoPlay => 16,
             Self::NoHost => 17,
-            Self::PlayMatchedNoHost { .. } => 18,
+            Self::PlayMatchedNoHost { .. } | Self::PlayHostsUnknown { .. } | Self::PromptNotAnswered { .. } => 18,
             Self::PlayNotInCheckMode { .. } => 19,
             Self::EndedEarly { .. } => 20,
             Self::HostTookNoPart { .. } => 21,
@@ -242,6 +254,12 @@ impl Reason {
             Self::PlayMatchedNoHost { play } | Self::PlayNotInCheckMode { play } | Self::EndedByOthers { play } => {
                 vec![play]
             }
+            Self::PlayHostsUnknown { play, source } => {
+                let mut names = source.names_mut();
+                names.push(play);
+                names
+            }
+            Self::PromptNotAnswered { variable } => vec![variable],
             Self::StartAtTask { task } | Self::Contradicted { task } | Self::StatedForAll { task } => vec![task],
             Self::BrokenStatement { task, problem } => match problem {
                 MarkerProblem::UnknownStatus(status) => vec![task, status],

@@ -35,7 +35,9 @@ impl Waivers {
                     }
                 }
                 Reason::EndedEarly { task, .. } => _ = waivers.tasks.insert(pasted(&task.name)),
-                Reason::PlayMatchedNoHost { play } | Reason::PlayNotInCheckMode { play } => {
+                Reason::PlayMatchedNoHost { play }
+                | Reason::PlayHostsUnknown { play, .. }
+                | Reason::PlayNotInCheckMode { play } => {
                     waivers.plays.insert(pasted(play));
                 }
                 _cannot_be_ignored => waivers.incomplete = true,

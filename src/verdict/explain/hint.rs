@@ -42,6 +42,8 @@ pub fn hint(reason: &Reason) -> Option<String> {
         Reason::NoPlay => "remove --syntax-check and --list-... from `args`, and check that the playbook holds a play",
         Reason::NoHost => "name the servers in `inventory`; the implicit localhost is only the place the check runs at",
         Reason::PlayMatchedNoHost { .. } => "fill its group in the inventory, or ignore it if it is meant to be empty",
+        Reason::PlayHostsUnknown { source, .. } => return Some(of_source(source)),
+        Reason::PromptNotAnswered { variable } => return Some(answer_prompt(variable)),
         Reason::PlayNotInCheckMode { .. } => {
             "set `check_mode: false` on tasks that only read, instead of the play; or set `check: false` and print markers"
         }
@@ -119,6 +121,7 @@ fn of_task(why: &WhyUnverified) -> String {
         WhyUnverified::SkippedItself => "see what it says, and install what it needs to look",
         WhyUnverified::SkipCensored => "remove `no_log` from what needs none",
         WhyUnverified::LoopFoundNothing(EmptyLoop::Files) => "check the path of the glob",
+        WhyUnverified::LoopFoundNothing(EmptyLoop::Found) => "check the paths that `find` looks at",
         WhyUnverified::LoopFoundNothing(EmptyLoop::FirstFound) => {
             "check the paths, or write `skip: true` where none of them has to be there"
         }
@@ -137,6 +140,10 @@ fn of_task(why: &WhyUnverified) -> String {
     or_ignore(words)
 }
 
+fn answer_prompt(variable: &str) -> String {
+    format!("set `{variable}` in `extra_vars`")
+}
+
 fn or_ignore(words: &str) -> String {
     if words.starts_with("ignore") { words.to_owned() } else { format!("{words}; or ignore it as below") }
 }
@@ -147,7 +154,7 @@ fn of_source(source: &Source) -> String {
         Source::Task { task, why: WhyUnknown::SkippedInCheckMode | WhyUnknown::HeldBack, .. } => {
             or_ignore(&format!("if `{}` only reads, set `check_mode: false` on it", task.name))
         }
-        Source::Prompt { name } => format!("set `{name}` in `extra_vars`"),
+        Source::Prompt { name } => answer_prompt(name),
         Source::GoneHost { .. } => "make the host reachable, or fix what fails on it".to_owned(),
         Source::Task { .. } | Source::LimitedHost { .. } | Source::Unreadable { .. } => "ignore it as below".to_owned(),
     }

@@ -22,6 +22,9 @@ pub(super) fn unverified(why: &WhyUnverified) -> String {
         WhyUnverified::SkippedItself => "skipped itself",
         WhyUnverified::SkipCensored => "was skipped, and `no_log` hides why",
         WhyUnverified::LoopFoundNothing(EmptyLoop::Files) => "loops over a file glob that matched nothing",
+        WhyUnverified::LoopFoundNothing(EmptyLoop::Found) => {
+            "loops over what `find` found on the controller, which was nothing"
+        }
         WhyUnverified::LoopFoundNothing(EmptyLoop::FirstFound) => {
             "loops over the first of several files, and found none"
         }
