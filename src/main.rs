@@ -23,7 +23,7 @@ fn main() -> ExitCode {
         Some(argument) => {
             messages::answer(&argument.to_string_lossy()).map(|lines| log.say(lines)).map(|()| Outcome::Done)
         }
-        None => check(environment, &log),
+        None => check(&environment, &log),
     };
     let failed = |lines: Vec<Line>| {
         log.say(lines);
@@ -32,11 +32,11 @@ fn main() -> ExitCode {
     outcome.unwrap_or_else(failed).exit_code()
 }
 
-fn check(environment: Environment, log: &Log) -> Result<Outcome, Vec<Line>> {
+fn check(environment: &Environment, log: &Log) -> Result<Outcome, Vec<Line>> {
     let today = OffsetDateTime::now_utc().date();
     let settings =
         Settings::read(environment.clone(), today).map_err(|problems| messages::problems(&problems.lines))?;
-    step(&settings, &environment, log).map_err(|error| messages::error(&error))
+    step(&settings, environment, log).map_err(|error| messages::error(&error))
 }
 
 fn step(settings: &Settings, environment: &Environment, log: &Log) -> Result<Outcome> {

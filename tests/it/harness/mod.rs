@@ -6,6 +6,7 @@ pub mod ended;
 pub mod fake_ansible;
 pub mod picture;
 pub mod server;
+pub mod sshd;
 pub mod status_server;
 pub mod step;
 pub mod suite;
