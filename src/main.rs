@@ -31,7 +31,7 @@ fn main() -> ExitCode {
 fn check(environment: &Environment, log: &Log) -> Result<Outcome, Vec<Line>> {
     let today = OffsetDateTime::now_utc().date();
     let settings = read_settings(environment.clone(), today).map_err(|problems| messages::problems(&problems))?;
-    step(&settings, &environment, log).map_err(|error| messages::error(&error))
+    step(&settings, environment, log).map_err(|error| messages::error(&error))
 }
 
 fn step(settings: &Settings, environment: &Environment, log: &Log) -> Result<Outcome> {

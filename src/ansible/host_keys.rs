@@ -14,6 +14,7 @@ use ring::digest::{SHA256, digest};
 
 use crate::ansible::environment::Environment;
 use crate::ansible::run_dir::RunDir;
+use crate::settings::ssh_string;
 
 /// Most hosts whose keys are shown; the rest of a fleet is asked for in the same way.
 const MOST: usize = 20;
@@ -42,9 +43,15 @@ impl OfferedKey {
             return None;
         }
         let blob = BASE64_STANDARD.decode(key).ok()?;
-        // A key begins with its kind: a length in four bytes, then the word. A certificate is no line of known_hosts.
-        let named = blob.strip_prefix(&u32::try_from(kind.len()).ok()?.to_be_bytes())?.starts_with(kind.as_bytes());
-        if !named || kind.contains("-cert-") {
+        // A key is its kind and then its numbers. A certificate is no line of known_hosts.
+        let mut rest = blob.as_slice();
+        let begins_with_kind = ssh_string(&mut rest)? == kind.as_bytes();
+        let mut numbers = 0;
+        while !rest.is_empty() {
+            ssh_string(&mut rest)?;
+            numbers += 1;
+        }
+        if !begins_with_kind || numbers == 0 || kind.contains("-cert-") {
             return None;
         }
         let hash = BASE64_STANDARD_NO_PAD.encode(digest(&SHA256, &blob));

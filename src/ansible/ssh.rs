@@ -170,9 +170,10 @@ mod tests {
             host_key_checking: None,
         };
         let options = options(access, Some("none"));
-        let ours = "-F /run/config -o IdentitiesOnly=yes -o 'IdentityFile=\"/key\"' -o 'CertificateFile=\"/key-cert.pub\"' \
-                    -o StrictHostKeyChecking=yes -o GlobalKnownHostsFile=/dev/null \
-                    -o 'UserKnownHostsFile=\"/known hosts\"' -o KnownHostsCommand=none";
+        let ours = "-F /run/config -o 'IdentitiesOnly=yes' -o 'IdentityFile=\"/key\"' \
+                    -o 'CertificateFile=\"/key-cert.pub\"' -o 'StrictHostKeyChecking=yes' \
+                    -o 'GlobalKnownHostsFile=/dev/null' -o 'UserKnownHostsFile=\"/known hosts\"' \
+                    -o 'KnownHostsCommand=none'";
         assert_eq!(args(&options, None, ""), format!("{ours} {DEFAULT}"));
         let theirs = "-o ControlPersist=5 -o StrictHostKeyChecking=no";
         assert_eq!(args(&options, Some(theirs), ""), format!("{ours} {theirs}"));

@@ -61,11 +61,11 @@ pub(super) fn write_config(
     user: &UserConfig,
     command: Option<&str>,
 ) -> Result<PathBuf> {
-    let ours: String = options.iter().map(|option| format!("    {} {}\n", option.keyword, option.value)).collect();
+    let ours = options.iter().map(|option| format!("    {} {}", option.keyword, option.value)).collect::<Vec<_>>();
     // The last place: a command that the user or the administrator has may know hosts that nobody else does.
     let last = command.map(|command| format!("Host *\n    KnownHostsCommand {command}\n")).unwrap_or_default();
     // A master of the user's own may be one that another run made.
-    dir.write("ssh_config", &format!("Host *\n{ours}    ControlPath none\n{}{last}", user.lines()))
+    dir.write("ssh_config", &format!("Host *\n{}\n    ControlPath none\n{}{last}", ours.join("\n"), user.lines()))
 }
 
 /// Writes a directory with a program called `ssh`, which is `command`, and returns the directory.

@@ -29,6 +29,7 @@ pub use self::proxy::{Proxy, ProxyProtocol};
 use self::read::Reader;
 pub(crate) use self::read::split_commas;
 pub use self::secret::{Secret, Secrets};
+pub(crate) use self::ssh_key::ssh_string;
 pub use self::status_server::{Destination, StatusServer};
 pub use self::table::{Setting, TABLE};
 pub use self::url::BasicAuth;

@@ -7,9 +7,10 @@ use std::process::{Command, Stdio};
 
 use crate::harness::ended::Ended;
 use crate::harness::server::Scripted;
+use crate::harness::sshd::Sshd;
 use crate::harness::step::Step;
+use crate::harness::succeeded;
 use crate::harness::suite::{Need, Suite, suite};
-use crate::harness::{root, succeeded};
 
 pub fn suite() -> Suite {
     suite!(
@@ -26,6 +27,7 @@ pub fn suite() -> Suite {
 struct Server {
     step: Step,
     receiver: Scripted,
+    sshd: Sshd,
 }
 
 impl Server {
@@ -33,10 +35,8 @@ impl Server {
         let step = Step::ansible("in-sync").target_file("managed", "x");
         let receiver = Scripted::keeping();
         let step = step.to(receiver.url());
-        let server = Self { step, receiver };
-        let mut sshd = server.step.beside(root().join("tests/sshd.sh"));
-        // It is none of the step's processes.
-        succeeded(sshd.env("CASE_TMP", server.step.path("")).env_remove("TMPDIR"));
+        let sshd = Sshd::start(&step, "ssh");
+        let server = Self { step, receiver, sshd };
         server.inventory("");
         server
     }
@@ -51,13 +51,11 @@ impl Server {
     }
 
     fn of_sshd(&self, name: &str) -> String {
-        fs::read_to_string(self.path("ssh").join(name)).unwrap()
+        self.sshd.read(name)
     }
 
-    /// The known host line of a server with another key: that of the key which may log in.
     fn another_key(&self) -> String {
-        let known_hosts = self.of_sshd("known_hosts");
-        known_hosts.split(' ').next().unwrap().to_owned() + " " + self.of_sshd("key.pub").rsplit_once(' ').unwrap().0
+        self.sshd.another_key()
     }
 
     /// The inventory, with further variables of its one host.
@@ -114,12 +112,6 @@ impl Server {
         let mut exit = Command::new("ssh");
         options(exit.args(["-O", "exit"]));
         Master(exit)
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        assert!(Command::new("kill").arg(self.of_sshd("pid").trim()).status().unwrap().success());
     }
 }
 
