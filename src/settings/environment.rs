@@ -30,16 +30,21 @@ impl Environment {
     /// Sorts the variables; the settings go to `reader`.
     pub fn sort(variables: impl IntoIterator<Item = (OsString, OsString)>, reader: &mut Reader) -> Self {
         let mut environment = Self::default();
+        let mut settings = Vec::new();
         for (name, value) in variables {
             let (Some(name), value) = (name.to_str(), value.into_string()) else { continue };
-            match (name.strip_prefix(PREFIX), value) {
-                (Some(setting), Ok(value)) => setting_typed(setting, value, reader),
-                (Some(_), Err(_)) => {
+            match (name.starts_with(PREFIX), value) {
+                (true, Ok(value)) => settings.push((name.to_owned(), value)),
+                (true, Err(_)) => {
                     reader.problems.push(format!("{name} is not UTF-8; write its value as UTF-8 text"));
                 }
-                (None, Ok(value)) => environment.add(name, value.into()),
-                (None, Err(value)) => environment.add(name, value),
+                (false, Ok(value)) => environment.add(name, value.into()),
+                (false, Err(value)) => environment.add(name, value),
             }
+        }
+        match envy::prefixed(PREFIX).from_iter::<_, BTreeMap<String, String>>(settings) {
+            Ok(typed) => typed.into_iter().for_each(|(name, value)| setting_typed(&name, value, reader)),
+            Err(error) => reader.problems.push(format!("cannot read the settings: {error}")),
         }
         environment
     }
@@ -63,9 +68,8 @@ impl Environment {
 }
 
 fn setting_typed(name: &str, value: String, reader: &mut Reader) {
-    let name = name.to_lowercase();
-    match Setting::named(&name) {
+    match Setting::named(name) {
         Some(setting) => drop(reader.typed.insert(setting.name, value)),
-        None => reader.problems.push(unknown::problem(&name)),
+        None => reader.problems.push(unknown::problem(name)),
     }
 }
