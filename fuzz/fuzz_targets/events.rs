@@ -18,7 +18,7 @@ fn settings() -> Settings {
         ("IGNORE_TASKS", "*waived*"),
     ];
     let given = given.map(|(name, value)| (format!("PLUGIN_{name}").into(), value.into()));
-    Settings::read(given).unwrap_or_else(|problems| panic!("{:?}", problems.lines))
+    Settings::read(given, time::Date::MIN).unwrap_or_else(|problems| panic!("{:?}", problems.lines))
 }
 
 /// The JSON of each line, with or without a checksum before it.

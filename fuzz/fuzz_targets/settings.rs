@@ -11,7 +11,18 @@ use plugin_gitops_status::Settings;
 
 /// Stands before every secret value, so that its appearance anywhere is no accident.
 const CANARY: &str = "c4n4ry-";
-const SECRET: [&str; 3] = ["PLUGIN_SSH_PRIVATE_KEY", "PLUGIN_VAULT_PASSWORD", "PLUGIN_STATUS_SERVER_TOKEN"];
+const SECRET: [&str; 7] = [
+    "PLUGIN_ENVIRONMENT",
+    "PLUGIN_HEADERS",
+    "PLUGIN_VAULT_PASSWORDS",
+    "PLUGIN_SSH_PRIVATE_KEY",
+    "PLUGIN_VAULT_PASSWORD",
+    "PLUGIN_BECOME_PASSWORD",
+    "PLUGIN_STATUS_SERVER_TOKEN",
+];
+
+/// The day on which settings are read.
+const TODAY: time::Date = time::macros::date!(2026 - 06 - 15);
 
 fn variable(line: &[u8]) -> Option<(OsString, OsString)> {
     let equals = line.iter().position(|byte| *byte == b'=')?;
@@ -31,7 +42,7 @@ fuzz_target!(|data: &[u8]| {
     if data.to_ascii_lowercase().windows(CANARY.len()).any(|window| window == CANARY.as_bytes()) {
         return;
     }
-    let said = match Settings::read(data.split(|byte| *byte == b'\n').filter_map(variable)) {
+    let said = match Settings::read(data.split(|byte| *byte == b'\n').filter_map(variable), TODAY) {
         Ok(settings) => vec![format!("{settings:?}")],
         Err(problems) => {
             assert!(!problems.lines.is_empty(), "refused without a word");

@@ -106,8 +106,6 @@ pub enum Is {
     Holds(&'static str, &'static [&'static str]),
     /// The answer has this field.
     Answered(&'static str),
-    /// The answer's field has this value.
-    AnswerIs(&'static str, &'static str),
     /// The argument `dest` is a directory: it says so, or the answer's `dest` is something in it.
     DestIsDirectory,
 }
@@ -145,9 +143,6 @@ impl Is {
                 call.arg(name).is_some_and(|value| is_template(value) || parts.iter().any(|part| value.contains(part)))
             }
             Self::Answered(field) => call.answer.is_none_or(|answer| answer.contains_key(field)),
-            Self::AnswerIs(field, value) => {
-                call.answer.is_none_or(|answer| answer.get(field).is_some_and(|found| found == value))
-            }
             Self::DestIsDirectory => call.arg("dest").is_some_and(|dest| {
                 let answer = |field: &str| call.answer.and_then(|answer| answer.get(field)).map(String::as_str);
                 let inside = answer("dest").and_then(|found| found.strip_prefix(dest.trim_end_matches('/')));
@@ -169,7 +164,7 @@ impl Is {
             | Self::NotOneOf(name, _)
             | Self::Holds(name, _) => std::slice::from_ref(name),
             Self::DestIsDirectory => &["dest"],
-            Self::Answered(_) | Self::AnswerIs(..) => &[],
+            Self::Answered(_) => &[],
         }
     }
 }

@@ -5,7 +5,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use glob::Pattern;
 use serde::Serialize;
 
 use crate::ansible::modules::{self, Kind, Module};
@@ -95,8 +94,8 @@ pub fn json(ignore: &Ignore) -> serde_json::Result<String> {
         connection_variables: SSH_ARGS.into_iter().chain(CONTROL_PATHS).collect(),
         modules: modules.filter(|(_, reported)| !reported.is_empty()).collect(),
         ignored: Ignored {
-            tasks: ignore.tasks.iter().map(Pattern::as_str).collect(),
-            plays: ignore.plays.iter().map(Pattern::as_str).collect(),
+            tasks: ignore.tasks.iter().map(|waiver| waiver.glob.as_str()).collect(),
+            plays: ignore.plays.iter().map(|waiver| waiver.glob.as_str()).collect(),
         },
     })
 }

@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 
 use glob::{MatchOptions, Pattern};
 
+use crate::settings::Waiver;
+
 /// What the user took out, and which globs met nothing.
 #[derive(Debug, Default)]
 pub struct Ignored {
@@ -27,20 +29,20 @@ pub struct UnusedGlob {
 /// The globs of one setting, and which of them have matched.
 pub(crate) struct Globs<'a> {
     setting: &'static str,
-    patterns: &'a [Pattern],
+    waivers: &'a [Waiver],
     used: Vec<bool>,
 }
 
 impl<'a> Globs<'a> {
-    pub fn new(setting: &'static str, globs: &'a [Pattern]) -> Self {
-        Self { setting, patterns: globs, used: vec![false; globs.len()] }
+    pub fn new(setting: &'static str, waivers: &'a [Waiver]) -> Self {
+        Self { setting, waivers, used: vec![false; waivers.len()] }
     }
 
     /// Whether any glob matches any of the names; every glob that does is marked as used.
     pub fn match_any(&mut self, names: &[&str]) -> bool {
         let mut any = false;
-        for (glob, used) in self.patterns.iter().zip(&mut self.used) {
-            if names.iter().any(|name| glob_matches(glob, name)) {
+        for (waiver, used) in self.waivers.iter().zip(&mut self.used) {
+            if names.iter().any(|name| glob_matches(&waiver.glob, name)) {
                 *used = true;
                 any = true;
             }
@@ -49,8 +51,8 @@ impl<'a> Globs<'a> {
     }
 
     pub fn unused(&self) -> impl Iterator<Item = UnusedGlob> {
-        let unused = self.patterns.iter().zip(&self.used).filter(|(_, used)| !**used);
-        unused.map(|(glob, _)| UnusedGlob { setting: self.setting, glob: glob.as_str().to_owned() })
+        let unused = self.waivers.iter().zip(&self.used).filter(|(_, used)| !**used);
+        unused.map(|(waiver, _)| UnusedGlob { setting: self.setting, glob: waiver.glob.as_str().to_owned() })
     }
 }
 

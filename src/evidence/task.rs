@@ -174,7 +174,7 @@ impl KnownTask {
                 defaults.extend(values.clone());
             }
         }
-        Self { module, defaults, task, waived }
+        Self { task, module, defaults, waived }
     }
 
     /// What of a result's own answer is proof.

@@ -6,7 +6,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use glob::Pattern;
+use time::Date;
 
 pub mod secret;
 pub mod table;
@@ -14,20 +14,27 @@ mod read;
 mod url;
 pub mod ssh_key;
 mod proxy;
+mod unknown;
 mod environment;
+mod variables;
+mod access;
 mod ansible;
+mod ignore;
 mod status_server;
 
-pub(crate) use self::ansible::HARDENING;
-pub use self::ansible::{AnsibleSettings, ExtraVars};
+pub use self::ansible::AnsibleSettings;
 use self::environment::Environment;
-pub use self::proxy::Proxy;
+pub use self::ignore::{Ignore, Waiver};
+pub use self::proxy::{Proxy, ProxyProtocol};
 use self::read::Reader;
 pub(crate) use self::read::split_commas;
 pub use self::secret::{Secret, Secrets};
+pub(crate) use self::ssh_key::ssh_string;
 pub use self::status_server::{Destination, StatusServer};
-pub use self::table::TABLE;
+pub use self::table::{Setting, TABLE};
 pub use self::url::BasicAuth;
+pub use self::variables::ExtraVars;
+pub(crate) use self::variables::HARDENING;
 
 /// The settings as meant, one part for each stage that uses them.
 #[derive(Debug)]
@@ -42,19 +49,10 @@ pub struct Settings {
     pub report: Report,
     /// Where the status goes.
     pub destination: Destination,
+    /// What the user should know about them, one sentence each.
+    pub warnings: Vec<String>,
     /// Everything in them that must not be seen.
     pub secrets: Secrets,
-}
-
-/// What the user took out of the verdict.
-#[derive(Debug, Default)]
-pub struct Ignore {
-    /// Names of drifted things that do not count.
-    pub files: Vec<Pattern>,
-    /// Tasks that do not count.
-    pub tasks: Vec<Pattern>,
-    /// Plays that do not count.
-    pub plays: Vec<Pattern>,
 }
 
 /// Whose status is reported.
@@ -103,29 +101,46 @@ pub struct Report {
 pub struct Problems {
     /// One line each; none shows a secret.
     pub lines: Vec<String>,
+    /// The setting `payload_file`: a step that does not begin leaves no earlier status there either.
+    pub payload_file: Option<PathBuf>,
 }
 
 impl Settings {
-    /// Reads the settings from environment variables.
+    /// Reads the settings from environment variables. `today` is the day in UTC, which ends waivers.
     ///
     /// # Errors
     /// All problems at once, each naming its setting, the value unless it is secret, and what to write instead.
-    pub fn read(variables: impl IntoIterator<Item = (OsString, OsString)>) -> Result<Self, Problems> {
+    pub fn read(variables: impl IntoIterator<Item = (OsString, OsString)>, today: Date) -> Result<Self, Problems> {
+        Self::read_with(variables, today, |_| Vec::new())
+    }
+
+    /// The same with further problems, which `look` finds in the outside world. It is given the settings as far as they can
+    /// be read.
+    ///
+    /// # Errors
+    /// All problems at once, those of `look` at the end.
+    pub fn read_with(
+        variables: impl IntoIterator<Item = (OsString, OsString)>,
+        today: Date,
+        look: impl FnOnce(&Self) -> Vec<String>,
+    ) -> Result<Self, Problems> {
         let mut reader = Reader::default();
         let environment = Environment::sort(variables, &mut reader);
         environment.proxies.keep_passwords(&mut reader.secrets);
 
         let report = Report::read(&mut reader);
-        let ignore = Ignore::read(&mut reader);
+        let ignore = Ignore::read(&mut reader, today);
         let identity = Identity::read(&mut reader, &environment, report.per_host);
         let destination = Destination::read(&mut reader, &environment);
         let ansible = AnsibleSettings::read(&mut reader);
 
-        let Reader { problems, secrets, .. } = reader;
-        if problems.is_empty() {
-            Ok(Self { ansible, ignore, identity, report, destination, secrets })
+        let Reader { problems: mut lines, warnings, secrets, .. } = reader;
+        let settings = Self { ansible, ignore, identity, report, destination, warnings, secrets };
+        lines.extend(look(&settings));
+        if lines.is_empty() {
+            Ok(settings)
         } else {
-            Err(Problems { lines: problems })
+            Err(Problems { lines, payload_file: settings.report.payload_file })
         }
     }
 }
@@ -143,16 +158,6 @@ impl Report {
             per_host: reader.flag(&table::PER_HOST),
             details: reader.flag(&table::DETAILS),
             payload_file: reader.text(&table::PAYLOAD_FILE).map(PathBuf::from),
-        }
-    }
-}
-
-impl Ignore {
-    fn read(reader: &mut Reader) -> Self {
-        Self {
-            files: reader.globs(&table::IGNORE),
-            tasks: reader.globs(&table::IGNORE_TASKS),
-            plays: reader.globs(&table::IGNORE_PLAYS),
         }
     }
 }

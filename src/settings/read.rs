@@ -1,4 +1,4 @@
-//! Values as Woodpecker passes them, read one by one: text, booleans, numbers, durations, both list forms, maps, globs.
+//! Values as Woodpecker passes them, read one by one: text, booleans, numbers, durations, both list forms, maps.
 //!
 //! What cannot be read is kept as a problem, so that one run of the step shows all of them. In its place the [`Reader`]
 //! returns something empty, which nobody uses: with a problem there are no settings.
@@ -6,7 +6,6 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use glob::Pattern;
 use serde_json::{Map, Value};
 
 use crate::settings::secret::{Secret, Secrets};
@@ -19,6 +18,8 @@ pub(crate) struct Reader {
     pub typed: BTreeMap<&'static str, String>,
     /// What is wrong, one line each, in the order it was met.
     pub problems: Vec<String>,
+    /// What the user should know, one sentence each.
+    pub warnings: Vec<String>,
     /// Every secret that was read.
     pub secrets: Secrets,
 }
@@ -108,41 +109,35 @@ impl Reader {
 
     /// A comma-separated list or a JSON array, as Woodpecker writes either; empty items are dropped.
     pub fn list(&mut self, setting: &Setting) -> Vec<String> {
+        let mut texts = Vec::new();
+        for item in self.items(setting) {
+            match scalar(&item) {
+                Some(text) => texts.push(text.trim().to_owned()),
+                None => self.problem(setting, "holds a list or a map as an item; write plain items"),
+            }
+        }
+        texts
+    }
+
+    /// The items of a list, which may be maps; a map alone is a list of one. That nothing is left of what was written is a
+    /// problem.
+    pub fn items(&mut self, setting: &Setting) -> Vec<Value> {
         let Some(value) = self.text(setting) else { return Vec::new() };
-        match serde_json::from_str::<Vec<Value>>(&value) {
-            Ok(items) => items.iter().filter_map(|item| self.item(setting, item)).collect(),
-            Err(_) if value.starts_with("[\"") || value.starts_with("[{") => {
+        let mut items = match serde_json::from_str(&value) {
+            Ok(Value::Array(items)) => items,
+            Ok(Value::Object(map)) => vec![Value::Object(map)],
+            Err(_) if ["[\"", "[{", "{\""].iter().any(|start| value.starts_with(start)) => {
                 self.wrong(setting, &value, "write a list, or JSON such as [\"a\", \"b\"]");
-                Vec::new()
+                return Vec::new();
             }
-            Err(_) => split_commas(&value),
-        }
-    }
-
-    fn item(&mut self, setting: &Setting, item: &Value) -> Option<String> {
-        let Some(item) = scalar(item) else {
-            self.problem(setting, "holds a list or a map as an item; write plain items");
-            return None;
+            // Text that happens to be JSON, such as a number, is an item like any other.
+            Ok(_) | Err(_) => texts(&value),
         };
-        let item = item.trim().to_owned();
-        (!item.is_empty()).then_some(item)
-    }
-
-    /// Shell globs.
-    pub fn globs(&mut self, setting: &Setting) -> Vec<Pattern> {
-        let mut globs = Vec::new();
-        for item in self.list(setting) {
-            // `**` means nothing more than `*` here, where `*` crosses `/` already.
-            let mut plain = item.clone();
-            while plain.contains("**") {
-                plain = plain.replace("**", "*");
-            }
-            match Pattern::new(&plain) {
-                Ok(glob) => globs.push(glob),
-                Err(error) => self.wrong(setting, &item, &format!("it is no shell glob: {error}")),
-            }
+        items.retain(|item| !scalar(item).is_some_and(|text| text.trim().is_empty()));
+        if items.is_empty() {
+            self.wrong(setting, &value, "that is a list without an item; write one, or remove the setting");
         }
-        globs
+        items
     }
 
     /// A map with values of any shape.
@@ -178,6 +173,10 @@ pub(crate) fn is_header_value(value: &str) -> bool {
 /// The items of a comma-separated value, without spaces around them and without empty ones.
 pub(crate) fn split_commas(value: &str) -> Vec<String> {
     value.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect()
+}
+
+fn texts(value: &str) -> Vec<Value> {
+    split_commas(value).into_iter().map(Value::String).collect()
 }
 
 /// A plain value as text; `None` for a list or a map.

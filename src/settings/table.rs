@@ -3,7 +3,7 @@
 //! What is not here: how a value is read (`read`) and what it means (the modules of the groups).
 
 /// One row of the table.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct Setting {
     /// The setting's name in a pipeline file, lower case.
     pub name: &'static str,
@@ -156,30 +156,38 @@ settings! {
     ANSIBLE_CONFIG "ansible_config", "path", Words("Ansible's search"), Public,
         "The ansible.cfg to use. Ansible ignores one that it finds in a directory that anyone can write to.";
     ANSIBLE_ENV "ansible_env", "map", Nothing, Public, "Further ANSIBLE_* variables. Their values are not secret.";
+    ENVIRONMENT "environment", "map", Nothing, Values,
+        "Further environment variables for Ansible, such as tokens of inventories and lookups. Their values are secret.";
     ARGS "args", "list", Nothing, Public, "Further arguments for ansible-playbook, as typed.";
     GALAXY_REQUIREMENTS "galaxy_requirements", "path", Nothing, Public,
         "The file of roles and collections to install before the run. Only missing ones are installed.";
+    ACCELERATE "accelerate", "bool", Value("false"), Public,
+        "Keeps one Python running on each server during the check, instead of starting one for each task.";
     }
 
     Access {
     USER "user", "text", Words("Ansible's own"), Public, "The user to log in as.";
     SSH_PRIVATE_KEY "ssh_private_key", "secret", Nothing, Whole, "The text of the private key.";
+    SSH_CERTIFICATE "ssh_certificate", "text", Nothing, Public, "The certificate that belongs to ssh_private_key.";
     SSH_KNOWN_HOSTS "ssh_known_hosts", "text", Nothing, Public,
         "Lines of a known_hosts file. If set, only servers with one of these keys are accepted.";
     HOST_KEY_CHECKING "host_key_checking", "bool", Words("Ansible's own (true)"), Public,
         "Set it to false to accept any host key, with a warning in the log.";
     BECOME "become", "bool", Value("false"), Public,
         "Runs tasks as root, or as the become user of the playbook.";
+    BECOME_PASSWORD "become_password", "secret", Nothing, Whole, "The password that sudo and the like ask for.";
     VAULT_PASSWORD "vault_password", "secret", Nothing, Whole, "The password of encrypted variables and files.";
+    VAULT_PASSWORDS "vault_passwords", "map", Nothing, Values,
+        "Passwords of several vault ids, as a map from id to password. They are used beside vault_password.";
     }
 
     Counting {
     RELATIVE_TO "relative_to", "path", Nothing, Public,
         "Shows file names relative to this directory: /etc turns /etc/rsyslog.d/30-lab.conf into rsyslog.d/30-lab.conf.";
-    IGNORE "ignore", "list of globs", Nothing, Public, "Files whose drift does not count.";
+    IGNORE "ignore", "list of globs", Nothing, Public, "Files whose drift does not count. An item may be a map {match, until, reason} that holds until a date.";
     IGNORE_TASKS "ignore_tasks", "list of globs", Nothing, Public,
-        "Tasks that count neither as drift nor as unverified.";
-    IGNORE_PLAYS "ignore_plays", "list of globs", Nothing, Public, "Plays to ignore, even if they match no host.";
+        "Tasks that count neither as drift nor as unverified. Items as in ignore.";
+    IGNORE_PLAYS "ignore_plays", "list of globs", Nothing, Public, "Plays to ignore, even if they match no host. Items as in ignore.";
     }
 
     Result {

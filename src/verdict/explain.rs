@@ -5,6 +5,7 @@ mod start;
 mod task;
 
 pub use self::hint::hint;
+pub(crate) use self::start::missing;
 use self::start::not_started;
 use self::task::{source_of, unverified};
 use crate::evidence::connection::KeyCheckBypass;

@@ -51,7 +51,7 @@ impl Drift {
     pub fn add<'a>(&mut self, settings: &Settings, host: &str, names: impl IntoIterator<Item = &'a DriftName>) {
         let directory = settings.report.relative_to.as_deref();
         for name in names {
-            let ignored = name.matches(&settings.ignore.files, directory);
+            let ignored = settings.ignore.files.iter().any(|waiver| name.matches(&waiver.glob, directory));
             let side = if ignored { &mut self.ignored } else { &mut self.counted };
             side.entry(host.to_owned()).or_default().insert(name.relative_to(directory));
         }

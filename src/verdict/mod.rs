@@ -12,9 +12,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Serialize, Serializer};
 
+use crate::ansible::preflight::NotStarted;
 use crate::evidence::drift_name::DriftName;
+use crate::evidence::unverified::{WhyUnreachable, WhyUnverified};
 use crate::output::redact::Redactor;
-use crate::verdict::reason::Finding;
+use crate::verdict::reason::{Finding, Reason};
 
 /// What is claimed. It is serialized as its word in the payload.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,6 +94,18 @@ pub struct Verdict {
 }
 
 impl Verdict {
+    /// Whether a host key that is not known may be among what forbids a better claim: of a server, or of one that
+    /// `galaxy_requirements` names.
+    pub fn lacks_host_key(&self) -> bool {
+        const UNKNOWN: WhyUnverified = WhyUnverified::Unreachable(WhyUnreachable::HostKeyUnknown);
+        self.findings.iter().any(|finding| {
+            matches!(
+                finding.reason,
+                Reason::Task { why: UNKNOWN, .. } | Reason::NotStarted(NotStarted::NotInstalled { .. })
+            )
+        })
+    }
+
     /// Whether everything asked for was checked.
     pub fn complete(&self) -> bool {
         self.findings.is_empty()

@@ -261,7 +261,6 @@ impl Reason {
             }
             Self::PromptNotAnswered { variable } => vec![variable],
             Self::StartAtTask { task } | Self::Contradicted { task } | Self::StatedForAll { task } => vec![task],
-            Self::EndedEarly { task, .. } => vec![&mut task.name],
             Self::BrokenStatement { task, problem } => match problem {
                 MarkerProblem::UnknownStatus(status) => vec![task, status],
                 MarkerProblem::EmptyStatus
@@ -281,7 +280,7 @@ impl Reason {
                 names.push(&mut task.name);
                 names
             }
-            Self::Task { task, .. } => vec![&mut task.name],
+            Self::Task { task, .. } | Self::EndedEarly { task, .. } => vec![&mut task.name],
             Self::NotStarted(_)
             | Self::Cancelled { .. }
             | Self::ExitCode(_)

@@ -87,7 +87,12 @@ fn of_task(why: &WhyUnverified) -> String {
         WhyUnverified::DependsOn(source) => return of_source(source),
         WhyUnverified::AnswerNoProof(condition) if condition.hint.is_empty() => "ignore it as below",
         WhyUnverified::AnswerNoProof(condition) => return or_ignore(condition.hint),
-        WhyUnverified::Unreachable(WhyUnreachable::HostKeyChanged | WhyUnreachable::HostKeyUnknown) => {
+        WhyUnverified::Unreachable(WhyUnreachable::HostKeyUnknown) => {
+            return "its host key is not known here: add its line to `ssh_known_hosts`, once you have compared the \
+                    fingerprint with the server's own"
+                .to_owned();
+        }
+        WhyUnverified::Unreachable(WhyUnreachable::HostKeyChanged) => {
             return "its host key is not the known one: if the server was set up anew, correct `ssh_known_hosts`; \
                     if not, somebody may sit in between"
                 .to_owned();

@@ -33,7 +33,8 @@ pub(super) fn not_started(why: &NotStarted) -> String {
     }
 }
 
-fn missing(missing: &Missing) -> String {
+/// What is missing, and what to write instead.
+pub(crate) fn missing(missing: &Missing) -> String {
     let directory = |file: &MissingFile| match &file.directory {
         Some(directory) => format!("`{}`", directory.display()),
         None => "the working directory".to_owned(),
@@ -44,20 +45,22 @@ fn missing(missing: &Missing) -> String {
             file.path,
             directory(file)
         ),
-        Missing::PlaybookIsDirectory(path) => format!("playbook `{path}` is a directory; name the .yml file in it"),
         Missing::Inventory(file) => format!(
             "inventory `{path}` does not exist in {}; check the path, or write `{path},` for a host of that name",
             directory(file),
             path = file.path
         ),
-        Missing::UnreadableInventory { path, cause } => {
-            format!("inventory `{path}` cannot be read: {cause}; check its owner and mode")
-        }
         Missing::Requirements(file) => {
             format!("`galaxy_requirements` names `{}`, which does not exist in {}", file.path, directory(file))
         }
         Missing::Config(file) => {
             format!("`ansible_config` names `{}`, which does not exist in {}", file.path, directory(file))
+        }
+        Missing::IsDirectory { setting, path } => {
+            format!("`{}` names `{path}`, which is a directory; name the file in it", setting.name)
+        }
+        Missing::Unreadable { setting, path, cause } => {
+            format!("`{}` names `{path}`, which cannot be read: {cause}; check its owner and mode", setting.name)
         }
     }
 }
