@@ -4,9 +4,10 @@
 #   tests/atlas/run.sh [OPTION...] [MODULE...]
 #
 # MODULE names files of modules/ [all]. Options:
-#   --core VERSION    the ansible-core, such as 2.21 [2.19]
+#   --core VERSION    the ansible-core, such as 2.21, or the directory of its ansible-playbook [2.19]
 #   --part N/M        every M-th file, beginning with the N-th
 #   --brief           leave out what tells of real runs only: about half the time
+#   --together N      N files share a box and each run of ansible-playbook: quicker still, and harder to read when it fails
 #   --scratch         only what can run in a directory of this machine, without a box, root or the network; records nothing
 #   --plugin BINARY   also run this plugin on each playbook: SYNCED of a changed target, or drift of a clean one, fails
 #
@@ -18,7 +19,7 @@ core=2.19 scratch='' options=()
 while [ $# -gt 0 ]; do
     case $1 in
     --core) core=$2 && shift 2 ;;
-    --part | --plugin) options+=("$1" "$2") && shift 2 ;;
+    --part | --plugin | --together) options+=("$1" "$2") && shift 2 ;;
     --brief) options+=("$1") && shift ;;
     --scratch) scratch=yes && shift ;;
     -*) sed -n '2,/^set/{/^#/p}' "$0" >&2 && exit 2 ;;
@@ -27,7 +28,10 @@ while [ $# -gt 0 ]; do
 done
 kept=$PWD/target/atlas
 mkdir -p "$kept"
-bin=$(tests/ansible-core.sh "$core")
+case $core in
+*/*) bin=$core core=$("$core/python" -c 'import ansible.release as a; print(a.__version__.rsplit(".", 1)[0])') ;;
+*) bin=$(.ci/ansible-core "$core") ;;
+esac
 options+=(--version "$core")
 work=$(mktemp -d "$kept/run.XXXXXX")
 trap 'tests/atlas/box.sh down "$work/target"; rm -rf "$work"' EXIT
