@@ -199,7 +199,7 @@ impl Provenance {
 
     /// Notes what a result sets. `waived`: the user took its task or its play out of the verdict.
     pub fn record(&mut self, known: &KnownTask, result: &TaskResult<'_>, inputs: &Inputs, waived: bool) {
-        let source = self.source(known, result, inputs, waived);
+        let source = source(known, result, inputs, waived);
         if source.is_none() && result.sets.is_none() && self.items.is_empty() {
             return;
         }
@@ -238,47 +238,29 @@ impl Provenance {
         self.play.batch = batch;
     }
 
-    fn source(&self, known: &KnownTask, result: &TaskResult<'_>, inputs: &Inputs, waived: bool) -> Option<Rc<Source>> {
-        // What sums up items has been said by each of them.
-        if let (Some(unknown), false) = (&inputs.unknown, result.sums_up_items()) {
-            return Some(Rc::clone(unknown));
-        }
-        let on_check_mode = inputs.argument_on_check_mode || inputs.condition_on_check_mode;
-        let why = if waived {
-            WhyUnknown::Waived
-        } else if let Some(why) = why_unknown(known, result) {
-            why
-        } else if on_check_mode && !result.sums_up_items() {
-            WhyUnknown::HangsOnCheckMode
-        } else {
-            return None;
-        };
-        Some(Rc::new(Source::of(known, why)))
-    }
-
     fn set(&mut self, known: &KnownTask, result: &TaskResult<'_>, sets: &Sets, source: Option<&Rc<Source>>) {
         let batch = std::mem::take(&mut self.play.batch);
         let own = [result.host.as_ref().to_owned()];
         let hosts = if known.task.run_once { &batch[..] } else { &own[..] };
         let delegated = result.delegated_to.as_deref().filter(|_| sets.delegated).map(|host| [host.to_owned()]);
         let of_facts = delegated.as_ref().map_or(hosts, |host| &host[..]);
-        let names = || sets.names.iter().cloned();
         if ["include_vars", "set_fact"].contains(&known.module.name) {
-            self.assign(of_facts, names(), source);
+            self.assign(of_facts, &sets.names, source);
             if source.is_some() {
                 // Among them is the name of its own answer, which stays here, and one may be made a fact.
-                self.assign(hosts, names(), source);
-                self.assign(of_facts, sets.names.iter().map(|name| format!("ansible_facts.{name}")), source);
+                self.assign(hosts, &sets.names, source);
+                let facts: Vec<String> = sets.names.iter().map(|name| format!("ansible_facts.{name}")).collect();
+                self.assign(of_facts, &facts, source);
             }
         } else {
-            self.assign(hosts, names(), source);
+            self.assign(hosts, &sets.names, source);
         }
         let facts = sets.facts.iter().flat_map(|fact| {
             let short = fact.strip_prefix("ansible_").unwrap_or(fact);
             [fact.clone(), format!("ansible_facts.{short}")]
         });
-        self.assign(of_facts, facts, source);
-        self.assign(&sets.hosts, names(), source);
+        self.assign(of_facts, &facts.collect::<Vec<_>>(), source);
+        self.assign(&sets.hosts, &sets.names, source);
         if let Some(source) = source {
             for name in sets.hosts.iter().chain(&sets.groups) {
                 self.inventory.insert(name.clone(), Rc::clone(source));
@@ -290,21 +272,42 @@ impl Provenance {
         self.play.batch = batch;
     }
 
-    fn assign(&mut self, hosts: &[String], names: impl Iterator<Item = String> + Clone, source: Option<&Rc<Source>>) {
+    fn assign(&mut self, hosts: &[String], names: &[String], source: Option<&Rc<Source>>) {
         for host in hosts {
             match source {
                 Some(source) => {
                     let values = self.values.entry(host.clone()).or_default();
-                    values.extend(names.clone().map(|name| (name, Rc::clone(source))));
+                    values.extend(names.iter().map(|name| (name.clone(), Rc::clone(source))));
                 }
                 None => {
                     if let Some(values) = self.values.get_mut(host) {
-                        names.clone().for_each(|name| _ = values.remove(&name));
+                        for name in names {
+                            values.remove(name);
+                        }
                     }
                 }
             }
         }
     }
+}
+
+/// What makes what a result sets unknown.
+fn source(known: &KnownTask, result: &TaskResult<'_>, inputs: &Inputs, waived: bool) -> Option<Rc<Source>> {
+    // What sums up items has been said by each of them.
+    if let (Some(unknown), false) = (&inputs.unknown, result.sums_up_items()) {
+        return Some(Rc::clone(unknown));
+    }
+    let on_check_mode = inputs.argument_on_check_mode || inputs.condition_on_check_mode;
+    let why = if waived {
+        WhyUnknown::Waived
+    } else if let Some(why) = why_unknown(known, result) {
+        why
+    } else if on_check_mode && !result.sums_up_items() {
+        WhyUnknown::HangsOnCheckMode
+    } else {
+        return None;
+    };
+    Some(Rc::new(Source::of(known, why)))
 }
 
 fn unreadable(mentions: &Mentions) -> Option<Rc<Source>> {

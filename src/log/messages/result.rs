@@ -74,7 +74,7 @@ fn explained(finding: &Finding) -> Vec<Line> {
     notes.extend(said(finding));
     let notes = if notes.is_empty() { String::new() } else { format!(" ({})", notes.join("; ")) };
     let mut lines = vec![Line::new(Tone::Error, format!("  - {}{notes}", sentence(finding)))];
-    lines.extend(hint(&finding.reason).map(hinted));
+    lines.extend(hint(&finding.reason).as_deref().map(hinted));
     lines
 }
 
@@ -86,11 +86,11 @@ fn depending(findings: &[&Finding]) -> Vec<Line> {
     let on: BTreeSet<String> = findings.iter().flat_map(|finding| finding.hosts.iter().cloned()).collect();
     let on = hosts(&on.into_iter().collect::<Vec<_>>()).map(|hosts| format!("on {hosts}: ")).unwrap_or_default();
     let mut lines = vec![Line::new(Tone::Error, format!("  - {on}{}", many_depend(source, &tasks)))];
-    lines.extend(hint(&findings[0].reason).map(hinted));
+    lines.extend(hint(&findings[0].reason).as_deref().map(hinted));
     lines
 }
 
-fn hinted(hint: String) -> Line {
+fn hinted(hint: &str) -> Line {
     Line::new(Tone::Remedy, format!("    hint: {hint}"))
 }
 
