@@ -10,6 +10,8 @@ use super::{root, succeeded};
 /// An sshd, its keys, and one key that may log in as the user who runs the test.
 pub struct Sshd {
     folder: PathBuf,
+    /// Keeps the directory until sshd has ended.
+    _step: Step,
 }
 
 impl Sshd {
@@ -24,7 +26,7 @@ impl Sshd {
         script.env("CASE_TMP", step.path("")).env("SSHD_NAME", name).env("SSHD_CONFIG", config).env("SSHD_RUN", run);
         // It is none of the step's processes.
         succeeded(script.env_remove("TMPDIR"));
-        Self { folder: step.path(name) }
+        Self { folder: step.path(name), _step: step.again() }
     }
 
     /// The path of one of its files.
@@ -37,10 +39,6 @@ impl Sshd {
         fs::read_to_string(self.path(name)).unwrap()
     }
 
-    pub fn port(&self) -> String {
-        self.read("port").trim().to_owned()
-    }
-
     /// The known host line of a server with another key: that of the key which may log in.
     pub fn another_key(&self) -> String {
         let known_hosts = self.read("known_hosts");
@@ -49,17 +47,13 @@ impl Sshd {
             + self.read("key.pub").rsplit_once(' ').unwrap().0
             + "\n"
     }
-
-    /// How often somebody logged in.
-    pub fn logins(&self) -> usize {
-        self.read("log").matches("Accepted ").count()
-    }
 }
 
 impl Drop for Sshd {
     fn drop(&mut self) {
         // A failing test is reported by its own words.
-        let ended = Command::new("kill").arg(self.read("pid").trim()).status();
+        let pid = fs::read_to_string(self.path("pid")).unwrap_or_default();
+        let ended = Command::new("kill").arg(pid.trim()).status();
         assert!(ended.is_ok_and(|status| status.success()) || std::thread::panicking());
     }
 }
