@@ -47,14 +47,15 @@ fn main() -> ExitCode {
         faults::suite(),
         panic::suite(),
         scenes::suite(),
-        cases::suite(),
-        ansible::suite(),
+        // The longest tests come first, so that none of them is left alone at the end.
         ssh::suite(),
+        ansible::suite(),
         secrets::suite(),
         examples::suite(),
         documents::suite(),
         grafana::suite(),
         woodpecker::suite(),
+        cases::suite(),
         woodpecker::suite_of_the_image(),
         image::suite(),
     ])
