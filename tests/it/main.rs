@@ -17,11 +17,13 @@ mod tls;
 mod proxies;
 mod payload;
 mod faults;
+mod limits;
 mod panic;
 mod scenes;
 mod cases;
 mod ansible;
 mod ssh;
+mod access;
 mod secrets;
 mod examples;
 mod documents;
@@ -45,10 +47,12 @@ fn main() -> ExitCode {
         proxies::suite(),
         payload::suite(),
         faults::suite(),
+        limits::suite(),
         panic::suite(),
         scenes::suite(),
         // The longest tests come first, so that none of them is left alone at the end.
         ssh::suite(),
+        access::suite(),
         ansible::suite(),
         secrets::suite(),
         examples::suite(),
