@@ -1,11 +1,14 @@
 """Looks at what the examples give to Grafana and Kubernetes with their own models, and asks Grafana's questions.
 
     check.py models         nothing that Grafana or Kubernetes would not understand; prints nothing
-    check.py queries URL    asks the status server at URL: the rows of every panel and variable and the firing ones of
-                            every alert rule by their titles, as JSON; `null` where the query fails
+    check.py queries URL [CHOSEN [NOW]]
+                            asks the status server at URL: the rows of every panel and variable and the firing ones of
+                            every alert rule by their titles, as JSON; `null` where the query fails. CHOSEN is a JSON
+                            object with the values of variables that are not `All`; NOW is another time than the present,
+                            in Unix seconds
 
 A query's frame is made as the Infinity datasource's backend makes it: the root selector in jq, then the columns, which
-are plain keys here. `${repo:json}` and the like are replaced as Grafana replaces them, with everything chosen.
+are plain keys here. `${repo:json}` and the like are replaced as Grafana replaces them.
 """
 
 import datetime
@@ -14,6 +17,7 @@ import pathlib
 import re
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
 
@@ -90,18 +94,17 @@ def yaml_files(directory):
         yield from yaml.safe_load_all(path.read_text())
 
 
-def interpolated(text, choices):
+def interpolated(text, choices, now):
     values = {v["name"]: v["query"] for v in DASHBOARD["templating"]["list"] if v["type"] == "constant"}
     values |= {v["name"]: v["allValue"] for v in DASHBOARD["templating"]["list"] if v["type"] == "query"}
     values |= {name: json.dumps(value) for name, value in choices.items()}
-    now = datetime.datetime.now(datetime.timezone.utc)
     values |= {"__from": f"{now - datetime.timedelta(days=1):%FT%T}.000Z", "__to": f"{now:%FT%T}.000Z"}
     return re.sub(r"\$\{(\w+)(?::[\w:]+)?\}", lambda match: values[match[1]], text)
 
 
 class Server:
-    def __init__(self, url):
-        self.url, self.answers = url, {}
+    def __init__(self, url, now):
+        self.url, self.now, self.answers = url, now, {}
 
     def answer(self, path):
         if path not in self.answers:
@@ -114,8 +117,9 @@ class Server:
 
         # With any other parser alerting sees nothing, and without the slash the URL is a different host's.
         assert query["parser"] == "jq-backend" and query["url"].startswith("/"), query
-        answer = self.answer(interpolated(query["url"], choices))
-        rows = jq.compile(interpolated(query["root_selector"], choices)).input_value(answer).all()
+        answer = self.answer(interpolated(query["url"], choices, self.now))
+        selector = interpolated(query["root_selector"], choices, self.now)
+        rows = jq.compile(f"def now: {self.now.timestamp()}; {selector}").input_value(answer).all()
         if len(rows) == 1 and isinstance(rows[0], list):
             rows = rows[0]
         if query["columns"]:
@@ -146,8 +150,9 @@ class Server:
         return found
 
 
-def queries(url, choices):
-    server = Server(url)
+def queries(url, choices="{}", now=None):
+    now = datetime.datetime.fromtimestamp(float(now) if now else time.time(), datetime.timezone.utc)
+    server, choices = Server(url, now), json.loads(choices)
     asked = {panel["title"]: target for panel in DASHBOARD["panels"] for target in panel["targets"]}
     for variable in DASHBOARD["templating"]["list"]:
         if variable["type"] == "query":
@@ -159,6 +164,6 @@ def queries(url, choices):
 
 
 if sys.argv[1:2] == ["queries"]:
-    queries(sys.argv[2], json.loads(sys.argv[3]) if len(sys.argv) > 3 else {})
+    queries(*sys.argv[2:])
 else:
     models()
