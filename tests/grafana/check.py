@@ -69,6 +69,7 @@ def models():
         used.add(DASHBOARD["templating"]["list"][0]["current"]["value"])
         if used != set(uids):
             problems.append(f"datasources {sorted(used)} are asked, and {uids} are provisioned")
+    problems += wrong_mounts_and_rights(yaml.safe_load((GRAFANA / "docker-compose.yml").read_text())["services"])
     for resource in yaml_files(EXAMPLES / "kubernetes"):
         try:
             kubernetes_validate.validate(resource, "1.31", strict=True)
@@ -87,6 +88,25 @@ def wrong_annotations(rule):
     can_have_no_labels = "Alerting" in (rule["execErrState"], rule["noDataState"])
     if can_have_no_labels and "$labels" in json.dumps(rule["annotations"]):
         yield f"{rule['title']}: an alert because of an error or of no data has no labels to name"
+
+
+def wrong_mounts_and_rights(services):
+    """What the compose file may not do: hide Grafana's own files, or let whoever looks at Grafana post a status."""
+    server, grafana = services["gitops-status-server"], services["grafana"]
+    for volume in grafana["volumes"]:
+        source, target, mode = volume.split(":")
+        if not (GRAFANA / source).exists():
+            yield f"docker-compose.yml mounts {source}, which is not there"
+        if "/etc/grafana/provisioning".startswith(target) or re.search(r"/provisioning/[^/.]*$", target):
+            yield f"docker-compose.yml mounts over the directory {target}, and what Grafana has in it is gone"
+        if mode != "ro":
+            yield f"docker-compose.yml lets Grafana write to {source}"
+    if "--token-file" not in server["command"]:
+        yield "docker-compose.yml lets everybody post a status"
+    if "secrets" in grafana or "token" in json.dumps(grafana["environment"]).lower():
+        yield "docker-compose.yml gives the token to Grafana, and a viewer could post a status through the datasource"
+    if any(not port.startswith("127.0.0.1:") for service in services.values() for port in service["ports"]):
+        yield "docker-compose.yml publishes a port to other machines"
 
 
 def yaml_files(directory):
