@@ -51,6 +51,7 @@ fn what_the_pages_say_of_a_failed_delivery_is_what_the_log_says() {
         Status(400),
         Status(401),
         Status(404),
+        Status(422),
         Status(503),
     ] {
         let failure = Failure { kind, peer: Peer::StatusServer, cause: "why".to_owned(), retry_after: None };
