@@ -40,6 +40,13 @@ pub struct Evidence {
     pub ignored: Ignored,
 }
 
+impl Evidence {
+    /// Whether Ansible ended before it said anything.
+    pub fn is_empty(&self) -> bool {
+        self.damage == Some(Damage::Empty)
+    }
+}
+
 /// `meta` tasks that keep nothing from running. Any other may, one that a later Ansible brings included.
 const HARMLESS_META: [&str; 6] =
     ["clear_facts", "flush_handlers", "noop", "refresh_inventory", "reset_connection", "role_complete"];

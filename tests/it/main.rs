@@ -27,6 +27,7 @@ mod ansible;
 mod ssh;
 mod access;
 mod secrets;
+mod newcomer;
 mod examples;
 mod documents;
 mod grafana;
@@ -59,6 +60,7 @@ fn main() -> ExitCode {
         ansible::suite(),
         modules::suite(),
         secrets::suite(),
+        newcomer::suite(),
         examples::suite(),
         documents::suite(),
         grafana::suite(),

@@ -110,6 +110,11 @@ fn of_task(why: &WhyUnverified) -> String {
                     set `ansible_env: {ANSIBLE_PIPELINING: \"false\"}`"
                 .to_owned();
         }
+        WhyUnverified::Failed(WhyFailed::AsyncInCheckMode) => {
+            return "Ansible runs no `async` task in check mode: set `check_mode: false` on it if it only reads; if not, write \
+                    `async: \"{{ 0 if ansible_check_mode else 600 }}\"`"
+                .to_owned();
+        }
         WhyUnverified::Failed(WhyFailed::Other) => {
             return "fix the failing task; failures cannot be ignored".to_owned();
         }
