@@ -47,6 +47,8 @@ pub enum WhyUnverified {
     Disclaimed,
     /// A command's exit code answers nothing.
     ExitCodeNoAnswer(i64),
+    /// It is a handler that would change something, and no task before it has shown a difference.
+    HandlerAlone,
     /// `changed_when` replaces its answer, and no diff shows what the answer was.
     ChangeHidden,
     /// A loop reported fewer or more items than it has.
@@ -75,6 +77,7 @@ impl WhyUnverified {
             | Self::LoneFile
             | Self::Disclaimed
             | Self::ExitCodeNoAnswer(_)
+            | Self::HandlerAlone
             | Self::ChangeHidden
             | Self::ItemsMissing => false,
         }

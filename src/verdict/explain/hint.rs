@@ -146,6 +146,7 @@ fn of_task(why: &WhyUnverified) -> String {
         WhyUnverified::ExitCodeNoAnswer(_) => {
             "name each exit code that is an answer in its `changed_when` or `failed_when`, such as `rc == 1`"
         }
+        WhyUnverified::HandlerAlone => "make a task of it, or let a task that compares something notify it",
         WhyUnverified::ChangeHidden => {
             "remove its `changed_when`, or what hides its diff (`diff: false`, `no_log`) where its module shows one"
         }
