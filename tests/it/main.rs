@@ -11,6 +11,8 @@ mod harness;
 
 mod tidy;
 mod pages;
+mod sentences;
+mod prose;
 mod settings;
 mod delivery;
 mod retries;
@@ -44,6 +46,8 @@ fn main() -> ExitCode {
     harness::suite::run(vec![
         tidy::suite(),
         pages::suite(),
+        sentences::suite(),
+        prose::suite(),
         settings::suite(),
         delivery::suite(),
         retries::suite(),

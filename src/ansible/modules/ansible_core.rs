@@ -26,7 +26,7 @@ const TIMES: &[&str] = &["minutes", "seconds"];
 const FORCE_FALSE: &[Condition] = &[condition(
     &[False("force")],
     Unchanged,
-    "does not compare content that is there already (`force: false`)",
+    "does not compare existing content (`force: false`)",
     "remove `force: false`",
 )];
 
@@ -36,7 +36,7 @@ const SERVICE: &[Condition] = &[
     condition(
         &[OneOf("state", RESTARTS)],
         Both,
-        "says changed whenever it is to restart or reload the service",
+        "reports a change whenever it is told to restart or reload the service",
         "give `enabled` a task of its own, and let a handler restart the service",
     ),
 ];
@@ -83,7 +83,7 @@ pub(super) const CORE: &[Module] = &[
             condition(
                 &[NotTrue("force"), Missing(&["checksum"])],
                 Unchanged,
-                "compares the age of a file and not its content, without `checksum`",
+                "compares the age of a file, not its content, without `checksum`",
                 "set `checksum`",
             ),
             condition(
@@ -95,19 +95,19 @@ pub(super) const CORE: &[Module] = &[
             condition(
                 &[True("force"), Answered("checksum_dest")],
                 Changed,
-                "says changed of every file that is there (`force: true`)",
+                "reports every existing file as changed (`force: true`)",
                 "remove `force: true` and set `checksum`",
             ),
             condition(
                 &[DestIsDirectory],
                 Unchanged,
-                "compares the age of a file and not its content, where `dest` is a directory",
+                "compares the age of a file, not its content, where `dest` is a directory",
                 "name the file in `dest`",
             ),
             condition(
                 &[DestIsDirectory, Answered("checksum_dest")],
                 Changed,
-                "says changed of every file that is there, where `dest` is a directory",
+                "reports every existing file as changed, where `dest` is a directory",
                 "name the file in `dest`",
             ),
         ])
@@ -118,7 +118,7 @@ pub(super) const CORE: &[Module] = &[
             condition(
                 &[False("update")],
                 Unchanged,
-                "does not look at what is checked out (`update: false`)",
+                "does not look at what is already checked out (`update: false`)",
                 "remove `update: false`",
             ),
             condition(
@@ -130,7 +130,7 @@ pub(super) const CORE: &[Module] = &[
             condition(
                 &[False("clone")],
                 Changed,
-                "says changed where nothing was ever checked out (`clone: false`)",
+                "reports a change where nothing was checked out (`clone: false`)",
                 "",
             ),
             condition(&[Given(&["archive"])], Both, "does not look at the archive in check mode (`archive`)", ""),
@@ -149,7 +149,7 @@ pub(super) const CORE: &[Module] = &[
     module("iptables", Compares, Full).when(&[condition(
         &[True("flush")],
         Changed,
-        "says changed whenever it is to flush a chain",
+        "reports a change whenever it is told to flush a chain",
         "",
     )]),
     module("known_hosts", Compares, Full),
@@ -164,13 +164,13 @@ pub(super) const CORE: &[Module] = &[
         condition(
             &[Given(&["requirements"])],
             Changed,
-            "says changed whatever is installed (`requirements`)",
+            "reports a change whatever is installed (`requirements`)",
             "list the packages in `name`",
         ),
         condition(
             &[OneOf("state", &["latest"])],
             Both,
-            "says changed whatever is installed (`state: latest`)",
+            "reports a change whatever is installed (`state: latest`)",
             "pin a version in `name`",
         ),
         condition(
@@ -182,19 +182,19 @@ pub(super) const CORE: &[Module] = &[
         condition(
             &[Given(&["extra_args"])],
             Changed,
-            "says changed whatever is installed (`extra_args`)",
+            "reports a change whatever is installed (`extra_args`)",
             "put the options into a pip.conf, or into `environment`",
         ),
         condition(
             &[True("editable")],
             Changed,
-            "says changed whatever is installed (`editable`)",
+            "reports a change whatever is installed (`editable`)",
             "install a released version",
         ),
         condition(
             &[Holds("name", &["://", "/"])],
             Changed,
-            "says changed whatever is installed (`name` is an address or a path)",
+            "reports a change whatever is installed (`name` is an address or a path)",
             "name the package and its version",
         ),
     ]),
@@ -215,10 +215,10 @@ pub(super) const CORE: &[Module] = &[
         condition(
             &[False("update")],
             Unchanged,
-            "does not look at what is checked out (`update: false`)",
+            "does not look at what is already checked out (`update: false`)",
             "remove `update: false`",
         ),
-        condition(&[True("export")], Changed, "says changed whatever is there (`export: true`)", ""),
+        condition(&[True("export")], Changed, "reports a change whatever is there (`export: true`)", ""),
         condition(
             &[True("force")],
             Unchanged,

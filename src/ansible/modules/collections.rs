@@ -11,13 +11,15 @@ const RESTARTS: &[&str] = &["restarted", "reloaded"];
 
 /// It has not looked when it says that nothing changed.
 const DID_NOT_LOOK: &[Condition] =
-    &[condition(ALWAYS, Unchanged, "says \"not changed\" in check mode without having looked", "")];
+    &[condition(ALWAYS, Unchanged, "reports \"not changed\" in check mode without looking", "")];
 
 /// It says "changed" whatever it finds.
-const SAYS_CHANGED: &[Condition] = &[condition(ALWAYS, Both, "says \"changed\" in check mode whatever it finds", "")];
+const SAYS_CHANGED: &[Condition] =
+    &[condition(ALWAYS, Both, "reports \"changed\" in check mode whatever it finds", "")];
 
 /// Its documentation says that its answers in check mode may be wrong.
-const GUESSES: &[Condition] = &[condition(ALWAYS, Both, "only guesses in check mode, by its own documentation", "")];
+const GUESSES: &[Condition] =
+    &[condition(ALWAYS, Both, "only guesses in check mode, according to its documentation", "")];
 
 const SENDS: CheckMode = NotInFull("it sends something, and manages nothing");
 
@@ -28,7 +30,7 @@ pub(super) const COLLECTIONS: &[Module] = &[
         condition(
             &[NotTrue("checksum")],
             Unchanged,
-            "compares size and time of files and not their content, without `checksum`",
+            "compares size and time of files, not their content, without `checksum`",
             "set `checksum: true`",
         ),
     ]),
@@ -38,25 +40,25 @@ pub(super) const COLLECTIONS: &[Module] = &[
     module("community.docker.docker_compose_v2", Compares, Full).when(&[condition(
         &[OneOf("pull", &["always"])],
         Unchanged,
-        "does not look whether a newer image is there, in check mode (`pull: always`)",
+        "does not look for a newer image in check mode (`pull: always`)",
         "name the image by its digest",
     )]),
     module("community.docker.docker_container", Compares, PARTLY).named_by_name().when(&[condition(
         &[OneOf("pull", &["always", "True", "true", "yes"])],
         Both,
-        "does not look whether a newer image is there, in check mode (`pull`)",
+        "does not look for a newer image in check mode (`pull`)",
         "name the image by its digest, and remove `pull`",
     )]),
     module("community.docker.docker_image", Compares, PARTLY).named_by_name().when(&[condition(
         &[True("force_source")],
         Changed,
-        "says changed whatever image is there (`force_source`)",
+        "reports a change whatever image is there (`force_source`)",
         "name the image by its digest, and remove `force_source`",
     )]),
     module("community.docker.docker_image_pull", Compares, PARTLY).named_by_name().when(&[condition(
         &[NotOneOf("pull", &["not_present"])],
         Both,
-        "says changed whatever image is there (`pull: always`)",
+        "reports a change whatever image is there (`pull: always`)",
         "name the image by its digest, with `pull: not_present`",
     )]),
     module("community.general.airbrake_deployment", Action, SENDS),
@@ -79,7 +81,7 @@ pub(super) const COLLECTIONS: &[Module] = &[
     module("community.general.flatpak", Compares, PARTLY).named_by_name().when(&[condition(
         &[OneOf("state", &["latest"])],
         Both,
-        "says changed whatever is installed (`state: latest`)",
+        "reports a change whatever is installed (`state: latest`)",
         "use `state: present`",
     )]),
     module("community.general.honeybadger_deployment", Action, SENDS),
@@ -100,7 +102,7 @@ pub(super) const COLLECTIONS: &[Module] = &[
     module("community.general.lvg", Compares, Full).when(&[condition(
         &[Given(&["reset_pv_uuid", "reset_vg_uuid"])],
         Changed,
-        "says changed whenever it is to make a new UUID",
+        "reports a change whenever it is told to make a new UUID",
         "",
     )]),
     module("community.general.mail", Action, SENDS),
@@ -115,7 +117,7 @@ pub(super) const COLLECTIONS: &[Module] = &[
     module("community.general.nmcli", Compares, Full).named_by_name().when(&[condition(
         &[OneOf("state", &["up", "down"])],
         Changed,
-        "says changed of every connection that is there (`state: up`, `state: down`)",
+        "reports every existing connection as changed (`state: up`, `state: down`)",
         "use `state: present` with `autoconnect`",
     )]),
     module("community.general.one_template", Compares, PARTLY).when(SAYS_CHANGED),
@@ -128,7 +130,7 @@ pub(super) const COLLECTIONS: &[Module] = &[
     module("community.general.pipx", Compares, Full).named_by_name().when(&[condition(
         &[Given(&["state"]), NotOneOf("state", &["install", "present"])],
         Unchanged,
-        "says \"not changed\" in check mode without having looked, with this `state`",
+        "reports \"not changed\" in check mode without looking, with this `state`",
         "use `state: present`",
     )]),
     module("community.general.portage", Compares, Full).named_by_name().when(&[condition(
@@ -157,7 +159,7 @@ pub(super) const COLLECTIONS: &[Module] = &[
     module("community.general.zfs", Compares, PARTLY).when(&[condition(
         &[],
         Changed,
-        "may say changed of what is as it should be, by its own documentation",
+        "may report a change where nothing differs, according to its documentation",
         "",
     )]),
     module("community.general.zpool", Compares, NotInFull("it runs only those subcommands that can run dry")),
@@ -173,7 +175,7 @@ pub(super) const COLLECTIONS: &[Module] = &[
     module("community.hashi_vault.vault_kv2_write", Compares, PARTLY).when(&[condition(
         &[NotTrue("read_before_write")],
         Both,
-        "says changed without having looked, in check mode",
+        "reports a change in check mode without looking",
         "set `read_before_write: true`",
     )]),
     module("community.hashi_vault.vault_login", Compares, PARTLY).when(SAYS_CHANGED),
