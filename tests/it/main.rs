@@ -26,6 +26,7 @@ mod scenes;
 mod cases;
 mod modules;
 mod ansible;
+mod atlas;
 mod ssh;
 mod access;
 mod secrets;
@@ -59,6 +60,7 @@ fn main() -> ExitCode {
         panic::suite(),
         scenes::suite(),
         // The longest tests come first, so that none of them is left alone at the end.
+        atlas::suite(),
         ssh::suite(),
         access::suite(),
         ansible::suite(),

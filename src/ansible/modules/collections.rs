@@ -1,7 +1,7 @@
 //! What is known of the modules of collections, sorted by name.
 
 use super::CheckMode::{Full, NotInFull};
-use super::Is::{Given, NotOneOf, NotTrue, OneOf, True};
+use super::Is::{Given, Holds, Missing, NotOneOf, NotTrue, OneOf, True};
 use super::Kind::{Action, Compares, Reads};
 use super::Lost::{Both, Changed, Diff, Unchanged};
 use super::row::{ALWAYS, PARTLY, SKIPPED, UNSAID, condition, module, no_state};
@@ -13,6 +13,14 @@ const RESTARTS: &[&str] = &["restarted", "reloaded"];
 const DID_NOT_LOOK: &[Condition] =
     &[condition(ALWAYS, Unchanged, "reports \"not changed\" in check mode without looking", "")];
 
+/// It does not look at what it is told of the file itself.
+const IGNORES_MODE: &[Condition] = &[condition(
+    &[Given(&["mode", "owner", "group"])],
+    Unchanged,
+    "does not look at the mode and the owner of the file in check mode",
+    "give `mode`, `owner` and `group` a task of their own (`file`)",
+)];
+
 /// It says "changed" whatever it finds.
 const SAYS_CHANGED: &[Condition] =
     &[condition(ALWAYS, Both, "reports \"changed\" in check mode whatever it finds", "")];
@@ -20,6 +28,10 @@ const SAYS_CHANGED: &[Condition] =
 /// Its documentation says that its answers in check mode may be wrong.
 const GUESSES: &[Condition] =
     &[condition(ALWAYS, Both, "only guesses in check mode, according to its documentation", "")];
+
+/// A capability as `getcap` never writes it.
+const PLUS: &str = "says changed whatever the file has, where the capability is written with `+`";
+const PLUS_HINT: &str = "write it with `=`, such as `cap_net_bind_service=ep`";
 
 const SENDS: CheckMode = NotInFull("it sends something, and manages nothing");
 
@@ -68,8 +80,14 @@ pub(super) const COLLECTIONS: &[Module] = &[
         "shows a difference where nothing differs",
         "",
     )]),
+    module("community.general.apk", Compares, Full).named_by_name().when(&[no_state(&[Missing(&["name", "upgrade"])])]),
+    module("community.general.archive", Compares, Full).when(SAYS_CHANGED),
     module("community.general.bigpanda", Action, SENDS),
     module("community.general.btrfs_subvolume", Compares, PARTLY).when(GUESSES),
+    module("community.general.capabilities", Compares, Full).when(&[
+        condition(&[Holds("capability", &["+"])], Changed, PLUS, PLUS_HINT),
+        condition(&[Holds("cap", &["+"])], Changed, PLUS, PLUS_HINT),
+    ]),
     module("community.general.discord", Action, SENDS),
     module("community.general.dnf_versionlock", Compares, PARTLY).when(GUESSES),
     module("community.general.filesystem", Compares, Full).when(&[condition(
@@ -86,12 +104,8 @@ pub(super) const COLLECTIONS: &[Module] = &[
     )]),
     module("community.general.honeybadger_deployment", Action, SENDS),
     module("community.general.icinga2_host", Compares, Full).named_by_name().when(DID_NOT_LOOK),
-    module("community.general.ini_file", Compares, Full).when(&[condition(
-        &[Given(&["mode", "owner", "group"])],
-        Unchanged,
-        "does not look at the mode and the owner of the file in check mode",
-        "give `mode`, `owner` and `group` a task of their own (`file`)",
-    )]),
+    module("community.general.ini_file", Compares, Full).when(IGNORES_MODE),
+    module("community.general.interfaces_file", Compares, Full).when(IGNORES_MODE),
     module("community.general.jabber", Action, SENDS),
     module(
         "community.general.jenkins_node",
@@ -103,6 +117,12 @@ pub(super) const COLLECTIONS: &[Module] = &[
         &[Given(&["reset_pv_uuid", "reset_vg_uuid"])],
         Changed,
         "reports a change whenever it is told to make a new UUID",
+        "",
+    )]),
+    module("community.general.lvm_pv", Compares, Full).when(&[condition(
+        &[True("resize")],
+        Changed,
+        "says changed whatever size it has (`resize`)",
         "",
     )]),
     module("community.general.mail", Action, SENDS),
@@ -125,6 +145,18 @@ pub(super) const COLLECTIONS: &[Module] = &[
     module("community.general.pacemaker_cluster", Compares, Full).named_by_name().when(DID_NOT_LOOK),
     module("community.general.pacemaker_resource", Compares, Full).named_by_name().when(DID_NOT_LOOK),
     module("community.general.pacemaker_stonith", Compares, Full).named_by_name().when(DID_NOT_LOOK),
+    module("community.general.packet_project", Compares, Full).when(DID_NOT_LOOK),
+    module("community.general.packet_volume", Compares, Full).when(DID_NOT_LOOK),
+    module("community.general.packet_volume_attachment", Compares, Full).when(DID_NOT_LOOK),
+    module("community.general.pacman", Compares, Full).named_by_name().when(&[
+        no_state(&[Missing(&["name", "package", "pkg", "upgrade"])]),
+        condition(
+            &[True("update_cache")],
+            Changed,
+            "says changed whatever is installed (`update_cache`)",
+            "give `update_cache` a task of its own",
+        ),
+    ]),
     module("community.general.pagerduty_alert", Action, SENDS),
     module("community.general.pagerduty_change", Action, SENDS),
     module("community.general.pipx", Compares, Full).named_by_name().when(&[condition(
@@ -156,6 +188,9 @@ pub(super) const COLLECTIONS: &[Module] = &[
     module("community.general.telegram", Action, SENDS),
     module("community.general.twilio", Action, SENDS),
     module("community.general.wakeonlan", Action, SENDS),
+    module("community.general.xbps", Compares, Full)
+        .named_by_name()
+        .when(&[no_state(&[Missing(&["name", "pkg", "package", "upgrade"])])]),
     module("community.general.zfs", Compares, PARTLY).when(&[condition(
         &[],
         Changed,
@@ -182,11 +217,50 @@ pub(super) const COLLECTIONS: &[Module] = &[
     module("community.hashi_vault.vault_pki_generate_certificate", Compares, PARTLY).when(SAYS_CHANGED),
     module("community.hashi_vault.vault_token_create", Compares, PARTLY).when(SAYS_CHANGED),
     module("community.hashi_vault.vault_write", Compares, PARTLY).when(SAYS_CHANGED),
+    module("community.mysql.mysql_db", Compares, Full).when(&[
+        condition(
+            &[Given(&["encoding", "collation"])],
+            Unchanged,
+            "does not look at the encoding of a database that is there (`encoding`, `collation`)",
+            "remove `encoding` and `collation`",
+        ),
+        condition(
+            &[OneOf("state", &["dump", "import"])],
+            Changed,
+            "says changed whatever is there, with this `state`",
+            "",
+        ),
+    ]),
     module("community.postgresql.postgresql_copy", Compares, PARTLY).when(GUESSES),
+    module("community.postgresql.postgresql_db", Compares, Full).when(&[condition(
+        &[OneOf("state", &["dump", "restore"])],
+        Unchanged,
+        "says \"not changed\" in check mode without having looked, with this `state`",
+        "",
+    )]),
+    module("community.postgresql.postgresql_idx", Compares, Full).when(&[condition(
+        &[Given(&["columns", "column", "idxtype", "cond"])],
+        Unchanged,
+        "looks only whether there is an index of this name",
+        "",
+    )]),
+    module("community.postgresql.postgresql_pg_hba", Compares, Full).when(IGNORES_MODE),
     module("community.postgresql.postgresql_query", Reads, Full).when(&[condition(
         ALWAYS,
         Changed,
         "would change rows, and nothing tells whether they are as they should be",
+        "",
+    )]),
+    module("community.postgresql.postgresql_sequence", Compares, Full).when(&[condition(
+        &[Given(&["data_type", "increment", "minvalue", "min", "maxvalue", "max", "start", "cache", "cycle"])],
+        Unchanged,
+        "looks at the name, the owner and the schema of a sequence that is there, and at nothing else",
+        "",
+    )]),
+    module("community.postgresql.postgresql_table", Compares, Full).when(&[condition(
+        &[Given(&["columns", "like", "including", "unlogged"])],
+        Unchanged,
+        "does not look at the columns of a table that is there",
         "",
     )]),
     module("community.postgresql.postgresql_tablespace", Compares, PARTLY).when(GUESSES),
