@@ -101,7 +101,7 @@ def page():
             for version, row in told.items():
                 alike.setdefault(json.dumps(row), []).append(version)
             for row, versions in sorted(alike.items(), key=lambda item: LEADING not in item[1]):
-                rows.append([module, f"`{short(case.get('args', {}))}`", *json.loads(row), " ".join(sorted(versions, key=lambda v: v.split(".")))])
+                rows.append([module, f"`{short(next(iter(found.values()))['args'])}`", *json.loads(row), " ".join(sorted(versions, key=lambda v: v.split(".")))])
             if len(alike) > 1:
                 differing.append(f"`{module}`: {case['about']}")
         for version, told in seen.items():
