@@ -220,13 +220,13 @@ fn what_is_no_http_is_final() {
 
 fn nobody_listening_and_an_unknown_name_are_told_apart() {
     let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let end = step().to(format!("http://{closed}")).setting("retry_for", "2s").run();
+    let end = step().to(format!("http://{closed}")).setting("retry_for", "6s").run();
     failed(&end, "the connection failed: Connection refused", "check that the status server is running, its port");
     assert!(
         end.stdout.contains("attempt 1: the connection failed: Connection refused (os error 111); trying again in"),
         "{end}"
     );
-    let end = step().to("http://status.invalid").setting("retry_for", "2s").run();
+    let end = step().to("http://status.invalid").setting("retry_for", "6s").run();
     failed(&end, "the host name cannot be resolved", "check the host name in `gitops_status_server_url`");
     end.expect_log("attempt 1: the host name cannot be resolved; trying again in");
 }
