@@ -31,7 +31,9 @@ for where in map(pathlib.Path, sys.argv[1:]):
             attributes = yaml.safe_load(found.group(2)).get("attributes") or {}
         except yaml.YAMLError:
             attributes = {}
-        print(file.relative_to(where), attributes.get("check_mode", {}).get("support", "unstated"))
+        # The file of a module that is deprecated may begin with `_`.
+        name = file.relative_to(where).with_name(file.name.removeprefix("_"))
+        print(name, attributes.get("check_mode", {}).get("support", "unstated"))
 "#;
 
 /// What the documentation of each module says, by its place under one of these directories.
