@@ -60,12 +60,7 @@ impl Server {
 
     /// The inventory, with further variables of its one host.
     fn inventory(&self, variables: &str) {
-        let port = self.of_sshd("port");
-        let line = format!(
-            "web1 ansible_host=127.0.0.1 ansible_port={} ansible_python_interpreter=/usr/bin/python3 {variables}\n",
-            port.trim()
-        );
-        self.file("hosts", &line);
+        self.file("hosts", &format!("web1 {} {variables}\n", self.sshd.inventory_variables()));
     }
 
     /// Runs the step, which leaves no ssh master behind.
