@@ -173,6 +173,8 @@ class Provenance:
 
     def may_be_no_proof(self, written, args):
         """Whether what a task registers may be the same whatever it finds."""
+        if written.is_template:
+            return True
         found = self.modules.get(written.known_as)
         if found is None or args is None:
             return False
@@ -316,6 +318,8 @@ class Provenance:
         answers = answer.get("results") if isinstance(answer.get("results"), list) else [answer]
         answers = [part for part in answers if isinstance(part, dict)]
         given = {str(key) for part in answers if isinstance(part.get("ansible_facts"), dict) for key in part["ansible_facts"]}
+        if written.is_template:  # it may be one that sets variables
+            names |= given
         if action == "set_fact":
             names |= given | {str(key) for key in task.args if key != "cacheable"}
         elif action == "include_vars":

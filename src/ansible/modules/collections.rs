@@ -1,7 +1,7 @@
 //! What is known of the modules of collections, sorted by name.
 
 use super::CheckMode::{Full, NotInFull};
-use super::Is::{Given, Holds, Missing, NotOneOf, NotTrue, OneOf, True};
+use super::Is::{Answered, Given, Holds, Missing, NotOneOf, NotTrue, OneOf, True};
 use super::Kind::{Action, Compares, Reads};
 use super::Lost::{Both, Changed, Diff, Unchanged};
 use super::row::{ALWAYS, PARTLY, SKIPPED, UNSAID, condition, module, no_state};
@@ -10,8 +10,8 @@ use super::{CheckMode, Condition, Module};
 const RESTARTS: &[&str] = &["restarted", "reloaded"];
 
 /// It has not looked when it says that nothing changed.
-const DID_NOT_LOOK: &[Condition] =
-    &[condition(ALWAYS, Unchanged, "reports \"not changed\" in check mode without looking", "")];
+const DID_NOT_LOOK: &[Condition] = &[condition(ALWAYS, Unchanged, NOT_LOOKED, "")];
+const NOT_LOOKED: &str = "reports \"not changed\" in check mode without looking";
 
 /// It does not look at what it is told of the file itself.
 const IGNORES_MODE: &[Condition] = &[condition(
@@ -112,7 +112,11 @@ pub(super) const COLLECTIONS: &[Module] = &[
         Compares,
         NotInFull("it cannot show the configuration of a node that is not there yet"),
     ),
-    module("community.general.locale_gen", Compares, Full).named_by_name().when(DID_NOT_LOOK),
+    // Its first answers without a comparison are also the first that name the locale.
+    module("community.general.locale_gen", Compares, Full)
+        .named_by_name()
+        .when(&[condition(&[Answered("name")], Unchanged, NOT_LOOKED, "")])
+        .answers(&["name"]),
     module("community.general.lvg", Compares, Full).when(&[condition(
         &[Given(&["reset_pv_uuid", "reset_vg_uuid"])],
         Changed,

@@ -179,7 +179,8 @@ fn about_tasks() -> Vec<Reason> {
         WhyUnverified::ItemsMissing,
     ];
     whys.extend(sources.into_iter().map(|source| WhyUnverified::DependsOn(Rc::new(source))));
-    let conditions: BTreeSet<_> = modules::all().flat_map(|module| module.conditions).collect();
+    let conditions: BTreeSet<_> =
+        modules::all().chain([modules::find("{{ module }}")]).flat_map(|module| module.conditions).collect();
     let told = conditions.into_iter().filter(|condition| !condition.because.is_empty());
     let mut sentences = BTreeSet::new();
     let once = told.filter(|condition| sentences.insert((condition.because, condition.hint)));
