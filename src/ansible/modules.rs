@@ -48,6 +48,9 @@ pub struct Module {
     pub answers: &'static [&'static str],
     /// What a warning of it says where it did not look.
     pub disclaimers: &'static [&'static str],
+    /// Its diff shows each attribute of a file that differs, and whether anything else does, unless one of these holds.
+    /// `None` where that is not known.
+    pub attributes_hidden: Option<&'static [Is]>,
 }
 
 /// Whether a module supports check mode.
@@ -212,6 +215,11 @@ impl Module {
         proof
     }
 
+    /// Whether the diff of a call shows each attribute of a file that differs, and whether anything else does.
+    pub fn tells_attributes(&self, call: &Call<'_>) -> bool {
+        self.attributes_hidden.is_some_and(|hidden| !hidden.iter().any(|is| is.holds(call)))
+    }
+
     /// Whether it supports check mode in full.
     pub fn supports_check_mode(&self) -> bool {
         self.check_mode == CheckMode::Full
@@ -230,9 +238,10 @@ impl Module {
         Some(doubtful)
     }
 
-    /// The arguments that decide whether an answer of it is proof.
+    /// The arguments that decide what an answer of it proves.
     pub fn deciding_arguments(&self) -> BTreeSet<&'static str> {
         let tests = self.conditions.iter().flat_map(|condition| condition.when);
+        let tests = tests.chain(self.attributes_hidden.unwrap_or_default());
         tests.flat_map(Is::arguments).chain(self.needs).copied().collect()
     }
 }

@@ -13,6 +13,7 @@ const OTHER: Module = Module {
     needs: &[],
     answers: &[],
     disclaimers: &[],
+    attributes_hidden: None,
 };
 
 /// Those of them whose name says that they only read.
