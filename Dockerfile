@@ -2,7 +2,7 @@
 #
 #   docker build .                    the image
 #   docker build --target full .      with the collections ansible.posix and community.general
-#   docker build --target status-server .      examples/status-server.rs, nothing else
+#   docker build --target status-server .      the status server of examples/status-server, nothing else
 #
 # A release pins its bases by digest: --build-arg BASE=debian:trixie-slim@sha256:… (the tag alone moves with Debian's
 # security updates, which is what everybody else wants). A builder that keeps one architecture per tag passes BASE for
@@ -16,7 +16,9 @@ FROM --platform=$BUILDPLATFORM ${BUILD_BASE} AS binary
 ARG TARGETARCH=amd64
 WORKDIR /build
 COPY .ci/binary .ci/binary
+# The manifest alone: a workspace is whole with its members' manifests, and the server's code must not make this anew.
 COPY Cargo.toml Cargo.lock ./
+COPY examples/status-server/Cargo.toml examples/status-server/
 COPY src src
 COPY benches benches
 RUN --mount=type=secret,id=ca \
@@ -97,20 +99,20 @@ RUN --mount=type=secret,id=ca,target=/etc/ssl/certs/ca-certificates.crt \
     && python3 -m compileall -q --invalidation-mode unchecked-hash . \
     && mkdir -p usr/share/ansible/collections && mv ansible_collections usr/share/ansible/collections/
 
-# --- The example's status server: for a look, and for a cluster that has none yet.
+# --- The status server, for a cluster that has none yet. It writes to /data and nowhere else.
 FROM binary AS status-server-binary
 ARG TARGETARCH=amd64
-COPY examples examples
+COPY examples/status-server examples/status-server
 RUN --mount=type=secret,id=ca \
-    .ci/binary "$TARGETARCH" /status-server status-server && mkdir /data
+    .ci/binary "$TARGETARCH" /gitops-status-server gitops-status-server && mkdir /data
 
 FROM scratch AS status-server
-COPY --from=status-server-binary /status-server /status-server
+COPY --from=status-server-binary /gitops-status-server /gitops-status-server
 COPY --from=status-server-binary --chown=65532:65532 /data /data
 USER 65532:65532
 EXPOSE 8080
-ENTRYPOINT ["/status-server"]
-CMD ["--listen", "0.0.0.0:8080", "--file", "/data/status.json"]
+ENTRYPOINT ["/gitops-status-server"]
+CMD ["--listen", "0.0.0.0:8080", "--file", "/data/status.db"]
 
 FROM scratch AS standard
 ARG VERSION=0.1.0

@@ -9,10 +9,7 @@ use std::fs::File;
 use std::io::BufReader;
 use std::time::Instant;
 
-use plugin_gitops_status::evidence::collect::collect;
-use plugin_gitops_status::process::supervise::Ending;
-use plugin_gitops_status::settings::Settings;
-use plugin_gitops_status::verdict::judge::{SyncStatus, judge};
+use plugin_gitops_status::{Ending, Settings, SyncStatus, collect, judge};
 
 const HOSTS: usize = 1000;
 const TASKS: usize = 1000;
@@ -29,13 +26,13 @@ fn main() {
     let length = fleet::in_sync(&path, NONCE, HOSTS, TASKS);
     let settings = [("PLAYBOOK", "site.yml"), ("REPO_NAME", "r"), ("SERVER_NAME", "s"), ("DRY_RUN", "yes")];
     let settings = settings.map(|(name, value)| (format!("PLUGIN_{name}").into(), value.into()));
-    let settings = Settings::read(settings).unwrap();
+    let settings = Settings::read(settings, time::Date::MIN).unwrap();
     let mut seconds: Vec<f64> = (0..5)
         .map(|_| {
             let began = Instant::now();
             let seen = collect(BufReader::with_capacity(64 << 10, File::open(&path).unwrap()), NONCE, &settings.ignore);
             let verdict = judge(&settings, &Ending::Exited(0), &seen);
-            assert_eq!(verdict.status, SyncStatus::Synced, "{:?}", verdict.reasons);
+            assert_eq!(verdict.status, SyncStatus::Synced, "{:?}", verdict.findings);
             assert_eq!(verdict.hosts.len(), HOSTS);
             began.elapsed().as_secs_f64()
         })

@@ -6,7 +6,7 @@
 use std::fmt::Write as _;
 use std::time::Instant;
 
-use plugin_gitops_status::output::redact::Redactor;
+use plugin_gitops_status::Redactor;
 
 const PIECE: usize = 64 << 10;
 const PIECES: usize = 4096;

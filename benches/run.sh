@@ -12,7 +12,7 @@ parts=" ${*:2} "
 [ "$parts" != "  " ] || parts=' local ssh mitogen rust '
 cargo build --release --quiet
 plugin=$PWD/target/release/plugin-gitops-status
-ansible=$(tests/ansible-core.sh)
+ansible=$(.ci/ansible-core)
 PATH=$ansible:$PATH
 work=$(mktemp -d)
 trap 'kill "$(cat "$work/ssh/pid" 2> /dev/null)" 2> /dev/null; pkill -f "^ssh: $work/masters"; rm -rf "$work"' EXIT

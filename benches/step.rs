@@ -5,7 +5,8 @@
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a bench fails by panicking and prints its figures")]
 
 mod fleet;
-#[path = "../tests/scripted/mod.rs"]
+#[path = "../tests/it/harness/server.rs"]
+#[expect(dead_code, reason = "a bench needs part of it")]
 mod scripted;
 
 use std::env::{current_exe, vars_os};

@@ -7,9 +7,9 @@ cd "$(dirname "$0")/.."
 if [ -t 1 ]; then bold=$(printf '\033[1m') plain=$(printf '\033[0m'); else bold='' plain=''; fi
 say() { printf '\n%s── %s%s\n' "$bold" "$*" "$plain"; }
 
-say 'Build the plugin and the example status server'
-cargo build --release --bin plugin-gitops-status --example status-server
-command -v ansible-playbook > /dev/null || PATH=$(tests/ansible-core.sh):$PATH
+say 'Build the plugin and the status server'
+cargo build --release --package plugin-gitops-status --package gitops-status-server
+command -v ansible-playbook > /dev/null || PATH=$(.ci/ansible-core):$PATH
 export PATH
 
 scratch=$(mktemp -d)
@@ -20,7 +20,7 @@ mkdir "$scratch/etc"
 mkfifo "$scratch/said"
 
 say 'Start the status server'
-target/release/examples/status-server --listen 127.0.0.1:0 --file "$scratch/status.json" > "$scratch/said" &
+target/release/gitops-status-server --listen 127.0.0.1:0 --file "$scratch/status.db" > "$scratch/said" &
 server=$!
 read -r said < "$scratch/said"
 url=${said#listening on }

@@ -1,4 +1,4 @@
-//! The story: settings, run, verdict, payload, delivery, exit code.
+//! The story: settings, run, evidence, verdict, payloads, delivery, exit code.
 
 use std::ffi::OsString;
 use std::io::BufReader;
@@ -6,122 +6,74 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use anyhow::Result;
-use plugin_gitops_status::ansible::config;
-use plugin_gitops_status::ansible::passwd::Needs;
-use plugin_gitops_status::ansible::run_dir::RunDir;
-use plugin_gitops_status::delivery::client::{Client, Delivery};
-use plugin_gitops_status::delivery::payload::{Payloads, RunInfo, payloads};
-use plugin_gitops_status::delivery::{payload_file, proxy};
-use plugin_gitops_status::evidence::collect::collect;
-use plugin_gitops_status::log::Log;
-use plugin_gitops_status::log::messages;
-use plugin_gitops_status::output::redact::redactor;
-use plugin_gitops_status::panic_hook;
-use plugin_gitops_status::process::supervise::{Ending, Run, Signals};
-use plugin_gitops_status::settings::Settings;
-use plugin_gitops_status::verdict::judge::{SyncStatus, judge};
+use plugin_gitops_status::messages::{self, Line, Surroundings};
+use plugin_gitops_status::{
+    Client, Ending, Log, Needs, Outcome, Redactor, Run, RunDir, RunInfo, Settings, Signals, clean_up_after, collect,
+    deliver, ignored_in_working_directory, install_panic_hook, judge, payload_file, payloads,
+};
 use time::OffsetDateTime;
-
-/// The exit codes a pipeline may rely on; a step that is ended by a signal adds the signal's number to the last one.
-const DONE: u8 = 0;
-const FAILED: u8 = 1;
-const DRIFTED: u8 = 2;
-const SIGNALLED: u8 = 128;
 
 type Environment = Vec<(OsString, OsString)>;
 
 fn main() -> ExitCode {
     let environment: Environment = std::env::vars_os().collect();
     let log = Log::new(&environment);
-    let code = match std::env::args_os().nth(1) {
-        Some(argument) => match messages::answer(&argument.to_string_lossy()) {
-            Ok(lines) => (DONE, lines),
-            Err(lines) => (FAILED, lines),
-        },
-        None => match Settings::read(environment.clone()) {
-            Err(problems) => (FAILED, messages::problems(&problems.0)),
-            Ok(settings) => match step(&settings, environment, &log) {
-                Ok(code) => (code, Vec::new()),
-                Err(error) => (FAILED, messages::error(&error)),
-            },
-        },
+    install_panic_hook(log.clone());
+    let outcome = match std::env::args_os().nth(1) {
+        Some(argument) => {
+            messages::answer(&argument.to_string_lossy()).map(|lines| log.say(lines)).map(|()| Outcome::Done)
+        }
+        None => check(environment, &log),
     };
-    log.say(code.1);
-    ExitCode::from(code.0)
+    let failed = |lines: Vec<Line>| {
+        log.say(lines);
+        Outcome::Failed
+    };
+    outcome.unwrap_or_else(failed).exit_code()
 }
 
-fn step(settings: &Settings, environment: Environment, log: &Log) -> Result<u8> {
-    let (started, clock) = (OffsetDateTime::now_utc(), Instant::now());
-    let proxies = proxy::variables(&environment);
-    let log = &log.without_secrets(redactor(settings, &proxy::passwords(&proxies)));
-    let mut signals = Signals::listen()?;
-    let status_server = settings.status_server.as_ref().filter(|_| !settings.report.dry_run);
-    let client = status_server.map(|status_server| Client::new(status_server, &proxies)).transpose()?;
-    let mut run_dir =
-        RunDir::new(&std::env::temp_dir(), &settings.ansible, Needs::find(std::env::home_dir().as_deref()))?;
-    panic_hook::clean_up_after(&run_dir, log.clone());
+fn check(environment: Environment, log: &Log) -> Result<Outcome, Vec<Line>> {
+    let today = OffsetDateTime::now_utc().date();
+    let settings =
+        Settings::read(environment.clone(), today).map_err(|problems| messages::problems(&problems.lines))?;
+    step(&settings, environment, log).map_err(|error| messages::error(&error))
+}
 
-    log.say(messages::running(settings, config::ignored_in_working_directory(), run_dir.secrets_on_disk()));
+fn step(settings: &Settings, environment: Environment, log: &Log) -> Result<Outcome> {
+    let (started, clock) = (OffsetDateTime::now_utc(), Instant::now());
+    let log = &log.without_secrets(Redactor::new(settings.secrets.texts()));
+    let mut signals = Signals::listen()?;
+    let client = settings.destination.server().map(Client::new).transpose()?;
+    let run_dir = RunDir::new(&std::env::temp_dir(), &settings.ansible, Needs::find(std::env::home_dir().as_deref()))?;
+    clean_up_after(&run_dir, log.clone());
+
+    let surroundings =
+        Surroundings { config_ignored: ignored_in_working_directory(), secrets_on_disk: run_dir.has_secrets_on_disk() };
+    log.say(messages::running(settings, surroundings));
     let run =
         Run { ansible: &settings.ansible, run_dir: &run_dir, colour: log.colour, redactor: log.redactor.as_ref() };
-    let ending = run.play(environment, &mut signals)?;
+    let ending = run.execute(environment, &mut signals)?;
     if let Ending::Cancelled(signal) = ending {
-        return Ok(cancelled(signal, None, log));
+        log.say(messages::cancelled(signal));
+        return Ok(Outcome::Cancelled { signal });
     }
-    let seen = collect(BufReader::new(run_dir.take_events()?), run_dir.nonce(), &settings.ignore);
+    let evidence = collect(BufReader::new(run_dir.events()), run_dir.nonce(), &settings.ignore);
     // What the network does with a status is no reason to keep secrets for it.
     drop(run_dir);
-    let mut verdict = judge(settings, &ending, &seen);
+    let mut verdict = judge(settings, &ending, &evidence);
     log.redactor.iter().for_each(|redactor| verdict.hide(redactor));
-    log.say(messages::judged(settings, &verdict, &seen));
+    log.say(messages::judged(settings, &verdict, &evidence));
 
-    let ansible_version = seen.ansible_version.as_deref();
+    let ansible_version = evidence.ansible_version.as_deref();
     let pipeline = &settings.identity.pipeline;
     let run_info = RunInfo { pipeline, started, duration: clock.elapsed(), ansible_version };
     let payloads = payloads(settings, &verdict, &run_info)?;
-    log.say(messages::payloads(&payloads, settings.report.dry_run));
+    log.say(messages::payloads(&payloads, settings.destination.is_dry_run()));
     if let Some(path) = &settings.report.payload_file {
         payload_file::write(path, &payloads.texts)?;
     }
-    log.say([messages::posting(status_server, payloads.texts.len())]);
-    let round = client.as_ref().map_or(Ok(Round::All), |client| deliver(client, &payloads, &mut signals, log))?;
-    Ok(match (round, &verdict.status) {
-        (Round::Cancelled(signal, arrived), _) => cancelled(signal, Some((arrived, payloads.texts.len())), log),
-        (Round::NotAll, _) | (Round::All, SyncStatus::Unknown) => FAILED,
-        (Round::All, _) if !verdict.complete() => FAILED,
-        (Round::All, SyncStatus::OutOfSync { .. }) if settings.report.fail_on_drift && client.is_some() => DRIFTED,
-        (Round::All, SyncStatus::OutOfSync { .. } | SyncStatus::Synced) => DONE,
-    })
-}
-
-/// How many of the payloads arrived.
-enum Round {
-    All,
-    NotAll,
-    /// The step was ended by a signal, after so many had arrived.
-    Cancelled(i32, usize),
-}
-
-/// Sends every payload, in the order of the servers' names.
-fn deliver(client: &Client, payloads: &Payloads, signals: &mut Signals, log: &Log) -> Result<Round> {
-    let mut taken = Vec::new();
-    for (server, text) in &payloads.texts {
-        let server = Some(server.as_str()).filter(|_| payloads.texts.len() > 1);
-        let say = |attempt, failure: &_, pause| log.say([messages::attempt(server, attempt, failure, pause)]);
-        match client.deliver(text, signals, say)? {
-            Delivery::Delivered(status) => taken.push(status),
-            Delivery::Cancelled(signal) => return Ok(Round::Cancelled(signal, taken.len())),
-            Delivery::Failed(failure, attempts) => log.say(messages::undelivered(server, &failure, attempts)),
-        }
-    }
-    if taken.len() < payloads.texts.len() {
-        return Ok(Round::NotAll);
-    }
-    log.say(taken.last().copied().map(messages::delivered));
-    Ok(Round::All)
-}
-
-fn cancelled(signal: i32, arrived: Option<(usize, usize)>, log: &Log) -> u8 {
-    log.say(messages::cancelled(signal, arrived));
-    SIGNALLED.saturating_add(u8::try_from(signal).unwrap_or_default())
+    log.say([messages::posting(&settings.destination, payloads.texts.len())]);
+    let delivery = deliver(client.as_ref(), &payloads, &mut signals, |progress| log.say(messages::progress(progress)))?;
+    log.say(messages::delivered(&delivery));
+    Ok(Outcome::new(&delivery, &verdict, settings.report.fail_on_drift))
 }

@@ -7,13 +7,13 @@ cd "$(dirname "$0")/.."
 [ $# -gt 0 ] || set -- 2.14 2.16 2.18 2.19 2.20 2.21
 table='' failed=0
 for version; do
-    if ! tests/ansible-core.sh "$version" > /dev/null; then
+    if ! .ci/ansible-core "$version" > /dev/null; then
         table="$table
 $version   not run: no Python here can run it"
         continue
     fi
-    said=$(ANSIBLE_CORE=$version tests/run.sh --test cases -- --nocapture 2>&1) || { failed=1; echo "$said"; }
-    figures=$(echo "$said" | sed -n "s/^ansible-core [0-9.]*: //p")
+    said=$(ANSIBLE_CORE=$version tests/run.sh --test it cases:: 2>&1) || { failed=1; echo "$said"; }
+    figures=$(echo "$said" | sed -n 's/^test result: [a-zA-Z]*\. \([0-9]* passed; [0-9]* failed; [0-9]* ignored\).*/\1/p')
     table="$table
 $version   ${figures:-did not finish}"
 done

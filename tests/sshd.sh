@@ -3,7 +3,7 @@
 # inventory.ini with the host web1. Stop it with: kill $(cat $CASE_TMP/ssh/pid)
 set -eu
 sshd=$(command -v sshd || echo /usr/sbin/sshd)
-[ -x "$sshd" ] || { echo "sshd is not installed (Debian: apt-get install openssh-server)" >&2; exit 1; }
+[ -x "$sshd" ] || { echo "sshd is not installed (Debian: apt-get install openssh-server)" >&2; exit 77; }
 dir=$CASE_TMP/ssh
 mkdir -p "$dir" /run/sshd 2>/dev/null || mkdir -p "$dir"
 for name in host key; do ssh-keygen -q -t ed25519 -N '' -f "$dir/$name"; done

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{BufWriter, Write as _};
 use std::path::Path;
 
-use plugin_gitops_status::evidence::event_file::line;
+use plugin_gitops_status::line;
 
 /// Writes the events of a run over `hosts` hosts and `tasks` tasks, all in sync and signed with `nonce`; the length of the
 /// file in bytes.
@@ -26,7 +26,7 @@ pub fn in_sync(path: &Path, nonce: &str, hosts: usize, tasks: usize) -> u32 {
     event(&format!(r#"{{"play":{{"name":"all","check":true,"hosts":[{names}],"named":[{names}]}}}}"#));
     for task in 0..tasks {
         event(&format!(
-            r#"{{"task":{{"task":{task},"name":"manage {task}","action":"ansible.builtin.copy","place":"site.yml:{task}"}}}}"#
+            r#"{{"task":{{"number":{task},"name":"manage {task}","action":"ansible.builtin.copy","place":"site.yml:{task}"}}}}"#
         ));
         event(&format!(r#"{{"start":{{"task":{task}}}}}"#));
         for number in 0..hosts {

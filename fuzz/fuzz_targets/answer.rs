@@ -9,10 +9,7 @@ use std::sync::{Mutex, MutexGuard, OnceLock};
 use std::time::Duration;
 
 use libfuzzer_sys::fuzz_target;
-use plugin_gitops_status::delivery::client::{Client, Delivery, retry_after_in};
-use plugin_gitops_status::delivery::proxy;
-use plugin_gitops_status::process::supervise::Signals;
-use plugin_gitops_status::settings::Settings;
+use plugin_gitops_status::{Client, Destination, Sent, Settings, Signals, retry_after_in, send};
 
 /// Handlers are for ever, so they are set once and what they write to is never closed.
 fn signals() -> MutexGuard<'static, Signals> {
@@ -53,14 +50,14 @@ fuzz_target!(|data: &[u8]| {
         ("PLUGIN_HTTP_TIMEOUT", "2s"),
         ("PLUGIN_GITOPS_STATUS_SERVER_URL", &format!("http://{address}")),
     ];
-    let settings = Settings::read(settings.map(|(name, value)| (name.into(), value.into()))).unwrap();
-    let mut receiver = settings.status_server.unwrap();
+    let settings = Settings::read(settings.map(|(name, value)| (name.into(), value.into())), time::Date::MIN).unwrap();
+    let Destination::Server(mut server) = settings.destination else { panic!("no dry run was asked for") };
     // One attempt.
-    receiver.retry_for = Duration::from_millis(1);
-    let client = Client::new(&receiver, &proxy::variables(&[])).unwrap();
+    server.retry_for = Duration::from_millis(1);
+    let client = Client::new(&server).unwrap();
     *ANSWER.lock().unwrap() = data.to_vec();
-    let delivery = client.deliver("{}", &mut signals(), |_, _, _| {}).unwrap();
-    if let Delivery::Delivered(status) = delivery {
+    let sent = send(&client, "{}", &mut signals(), |_, _, _| {}).unwrap();
+    if let Sent::Accepted(status) = sent {
         // 1xx answers may stand before the one that counts.
         let said = String::from_utf8_lossy(data).into_owned();
         assert!((200..300).contains(&status) && said.contains(&status.to_string()), "{status}: {said:?}");

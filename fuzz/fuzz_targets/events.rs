@@ -5,12 +5,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use plugin_gitops_status::evidence::event_file::line;
-use plugin_gitops_status::evidence::collect::collect;
-use plugin_gitops_status::log::messages::judged;
-use plugin_gitops_status::process::supervise::Ending;
-use plugin_gitops_status::settings::Settings;
-use plugin_gitops_status::verdict::judge::{SyncStatus, judge};
+use plugin_gitops_status::{Ending, Settings, SyncStatus, collect, judge, line, messages::judged};
 use serde_json::Value;
 
 fn settings() -> Settings {
@@ -23,7 +18,7 @@ fn settings() -> Settings {
         ("IGNORE_TASKS", "*waived*"),
     ];
     let given = given.map(|(name, value)| (format!("PLUGIN_{name}").into(), value.into()));
-    Settings::read(given).unwrap_or_else(|problems| panic!("{:?}", problems.0))
+    Settings::read(given, time::Date::MIN).unwrap_or_else(|problems| panic!("{:?}", problems.lines))
 }
 
 /// The JSON of each line, with or without a checksum before it.

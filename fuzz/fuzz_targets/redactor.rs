@@ -4,7 +4,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use plugin_gitops_status::output::redact::{MASK, Redactor, SHORTEST};
+use plugin_gitops_status::{MASK, Redactor, SHORTEST};
 
 fn find(text: &[u8], part: &[u8]) -> Option<usize> {
     if part.is_empty() { Some(0) } else { text.windows(part.len()).position(|window| window == part) }

@@ -7,11 +7,19 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 
 use libfuzzer_sys::fuzz_target;
-use plugin_gitops_status::settings::Settings;
+use plugin_gitops_status::Settings;
 
 /// Stands before every secret value, so that its appearance anywhere is no accident.
 const CANARY: &str = "c4n4ry-";
-const SECRET: [&str; 3] = ["PLUGIN_SSH_PRIVATE_KEY", "PLUGIN_VAULT_PASSWORD", "PLUGIN_STATUS_SERVER_TOKEN"];
+const SECRET: [&str; 4] = [
+    "PLUGIN_SSH_PRIVATE_KEY",
+    "PLUGIN_VAULT_PASSWORD",
+    "PLUGIN_BECOME_PASSWORD",
+    "PLUGIN_STATUS_SERVER_TOKEN",
+];
+
+/// The day on which settings are read.
+const TODAY: time::Date = time::macros::date!(2026 - 06 - 15);
 
 fn variable(line: &[u8]) -> Option<(OsString, OsString)> {
     let equals = line.iter().position(|byte| *byte == b'=')?;
@@ -31,11 +39,11 @@ fuzz_target!(|data: &[u8]| {
     if data.to_ascii_lowercase().windows(CANARY.len()).any(|window| window == CANARY.as_bytes()) {
         return;
     }
-    let said = match Settings::read(data.split(|byte| *byte == b'\n').filter_map(variable)) {
+    let said = match Settings::read(data.split(|byte| *byte == b'\n').filter_map(variable), TODAY) {
         Ok(settings) => vec![format!("{settings:?}")],
         Err(problems) => {
-            assert!(!problems.0.is_empty(), "refused without a word");
-            problems.0
+            assert!(!problems.lines.is_empty(), "refused without a word");
+            problems.lines
         }
     };
     for sentence in said {

@@ -1,5 +1,8 @@
 //! Cleans up where this program is killed and cannot: Woodpecker's local backend ends a step with SIGKILL to its whole
 //! process group. A small process in a group of its own waits for us to be gone, whatever the reason.
+//!
+//! Not here: cleaning up while we live. Dropping [`super::run_dir::RunDir`] removes its files, and the end of a run ends
+//! its processes.
 
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
@@ -14,7 +17,7 @@ pub struct Leftovers {
     /// Stands in the environment of every process of the run, and of no other.
     pub mark: String,
     /// The directories that have to go with the run.
-    pub folders: [PathBuf; 2],
+    pub directories: [PathBuf; 2],
 }
 
 /// Its standard input ends when the last process that can write to it does, and that is us alone. It waits without a
@@ -39,7 +42,9 @@ rm -rf -- "$@"
 
 /// The process that waits for our end, and that is ended when there is nothing left to clean up.
 #[derive(Debug)]
-pub struct Cleanup(Child);
+pub struct Cleanup {
+    shell: Child,
+}
 
 impl Cleanup {
     /// Starts to wait; the directories need not be there yet.
@@ -49,7 +54,7 @@ impl Cleanup {
     pub fn start(leftovers: &Leftovers) -> Result<Self> {
         Command::new("/bin/sh")
             .args(["-c", SCRIPT, "gitops-status-cleanup", &leftovers.mark])
-            .args(&leftovers.folders)
+            .args(&leftovers.directories)
             // Nothing of ours, neither secrets nor the mark that it looks for.
             .env_clear()
             .env("PATH", "/usr/local/bin:/usr/bin:/bin")
@@ -58,20 +63,20 @@ impl Cleanup {
             .stderr(Stdio::null())
             .process_group(0)
             .spawn()
-            .map(Self)
+            .map(|shell| Self { shell })
             .context("cannot start `/bin/sh`, which cleans up if this step is killed; Ansible needs it too")
     }
 
     /// The process, which is not one of the run.
     pub fn pid(&self) -> Pid {
-        Pid::from_child(&self.0)
+        Pid::from_child(&self.shell)
     }
 }
 
 impl Drop for Cleanup {
     fn drop(&mut self) {
         // Before its standard input ends, which it would take for our end. It may be gone, and that is what is wanted.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        let _ = self.shell.kill();
+        let _ = self.shell.wait();
     }
 }

@@ -1,6 +1,8 @@
 //! The little that has to be known of the user's `ansible.cfg`: which one Ansible will read, what it says, and where it
 //! looks for callback plugins. `ANSIBLE_CALLBACK_PLUGINS` replaces that place, so what the user has is read here and kept.
 //!
+//! Not here: anything else that it says; Ansible reads it itself.
+//!
 //! The search order is Ansible's own: `ANSIBLE_CONFIG`, the working directory unless anybody may write to it,
 //! `~/.ansible.cfg`, `/etc/ansible/ansible.cfg`.
 
@@ -16,7 +18,7 @@ const DEFAULT_CALLBACK_PLUGINS: &str = "~/.ansible/plugins/callback:/usr/share/a
 #[derive(Debug, Default)]
 pub struct AnsibleCfg {
     /// The directory it lies in, which its relative paths are relative to.
-    folder: PathBuf,
+    directory: PathBuf,
     text: String,
 }
 
@@ -27,7 +29,7 @@ impl AnsibleCfg {
     }
 
     fn read(file: &Path) -> Option<Self> {
-        Some(Self { text: fs::read_to_string(file).ok()?, folder: fs::canonicalize(file.parent()?).ok()? })
+        Some(Self { text: fs::read_to_string(file).ok()?, directory: fs::canonicalize(file.parent()?).ok()? })
     }
 
     #[cfg(test)]
@@ -45,7 +47,7 @@ impl AnsibleCfg {
         let list = self.value("defaults", "callback_plugins").unwrap_or_else(|| DEFAULT_CALLBACK_PLUGINS.to_owned());
         let absolute = |part: &str| match (part.strip_prefix("~/"), home) {
             (Some(rest), Some(home)) => home.join(rest),
-            _ => self.folder.join(part),
+            _ => self.directory.join(part),
         };
         let parts: Vec<_> = list.split(':').map(str::trim).filter(|part| !part.is_empty()).collect();
         parts.iter().map(|part| absolute(part).display().to_string()).collect::<Vec<_>>().join(":")

@@ -1,10 +1,13 @@
-//! Who we are on this machine. A container may run as any uid, with no entry in `/etc/passwd` and no home of its own:
+//! The account that this process runs as. A container may run as any uid, with no entry in `/etc/passwd` and no home of its own:
 //! ssh then refuses to start ("No user exists for uid 12345"), and Ansible has nowhere to put its files.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use anyhow::Result;
 use rustix::fs::{Access, access};
 use rustix::process::{getgid, getuid};
+
+use crate::ansible::private_files::PrivateDir;
 
 /// Gives programs the names in files of our choice instead of `/etc/passwd` and `/etc/group` (the `nss_wrapper` of the
 /// Samba project). Only the plugin's image has it at this path: on any other machine names may come from a directory.
@@ -26,7 +29,8 @@ pub struct Needs {
 impl Needs {
     /// Looks at `/etc/passwd` and at `home`, the value of `HOME`.
     pub fn find(home: Option<&Path>) -> Self {
-        let named = theirs("/etc/passwd").lines().any(|line| ours(line) && line.split(':').nth(5).is_some_and(usable));
+        let named =
+            read("/etc/passwd").lines().any(|line| is_this_user(line) && line.split(':').nth(5).is_some_and(usable));
         Self { home: !home.is_some_and(usable), name: Path::new(NSS_WRAPPER).exists() && !named }
     }
 }
@@ -36,30 +40,60 @@ fn usable(home: impl AsRef<Path>) -> bool {
     home.parent().is_some() && home.is_dir() && access(home, Access::WRITE_OK | Access::EXEC_OK).is_ok()
 }
 
+/// What a process without a home or a name gets instead.
+#[derive(Debug)]
+pub struct AccountFiles {
+    /// The home directory.
+    pub home: Option<PathBuf>,
+    /// A list of users with this process in it.
+    pub passwd: Option<PathBuf>,
+    /// A list of groups with that of this process in it; there whenever `passwd` is.
+    pub group: Option<PathBuf>,
+}
+
+impl AccountFiles {
+    /// Writes into `dir` what is needed.
+    pub(super) fn write(dir: &PrivateDir, needs: Needs) -> Result<Self> {
+        if !needs.home && !needs.name {
+            return Ok(Self { home: None, passwd: None, group: None });
+        }
+        let home = dir.make_dir("home")?;
+        let file = |name, content: String| needs.name.then(|| dir.write(name, &content)).transpose();
+        Ok(Self {
+            passwd: file("passwd", passwd_with_this_process(&home))?,
+            group: file("group", group_with_this_process())?,
+            home: needs.home.then_some(home),
+        })
+    }
+}
+
+/// `/etc/passwd`, with this process at `home`.
+fn passwd_with_this_process(home: &Path) -> String {
+    let (uid, gid) = (getuid().as_raw(), getgid().as_raw());
+    let passwd = read("/etc/passwd");
+    let name = passwd.lines().find(|line| is_this_user(line)).and_then(|line| line.split(':').next()).unwrap_or(NAME);
+    let others = passwd.lines().filter(|line| !is_this_user(line)).map(|line| format!("{line}\n"));
+    let own = format!("{name}:x:{uid}:{gid}::{}:/bin/sh\n", home.display());
+    others.chain([own]).collect()
+}
+
+/// `/etc/group`, with the group of this process.
+fn group_with_this_process() -> String {
+    let group = read("/etc/group");
+    let gid = getgid().as_raw().to_string();
+    let listed = group.lines().any(|line| line.split(':').nth(2) == Some(gid.as_str()));
+    let own = (!listed).then(|| format!("{NAME}:x:{gid}:\n"));
+    group.lines().map(|line| format!("{line}\n")).chain(own).collect()
+}
+
 /// Whether a line of `/etc/passwd` is about the uid of this process.
-fn ours(line: &str) -> bool {
+fn is_this_user(line: &str) -> bool {
     line.split(':').nth(2) == Some(getuid().as_raw().to_string().as_str())
 }
 
-fn theirs(path: &str) -> String {
+/// A list that may be missing, as in an image without users.
+fn read(path: &str) -> String {
     std::fs::read_to_string(path).unwrap_or_default()
-}
-
-/// `/etc/passwd` and `/etc/group` with this process in them, at `home`.
-pub fn with_us(home: &Path) -> (String, String) {
-    let (uid, gid) = (getuid().as_raw(), getgid().as_raw());
-    let passwd = theirs("/etc/passwd");
-    let name = passwd.lines().find(|line| ours(line)).and_then(|line| line.split(':').next()).unwrap_or(NAME);
-    let mut others: Vec<&str> = passwd.lines().filter(|line| !ours(line)).collect();
-    let us = format!("{name}:x:{uid}:{gid}::{}:/bin/sh", home.display());
-    others.push(&us);
-    let group = theirs("/etc/group");
-    let mut groups: Vec<&str> = group.lines().collect();
-    let own_group = format!("{NAME}:x:{gid}:");
-    if !groups.iter().any(|line| line.split(':').nth(2) == Some(gid.to_string().as_str())) {
-        groups.push(&own_group);
-    }
-    (others.join("\n") + "\n", groups.join("\n") + "\n")
 }
 
 #[cfg(test)]
@@ -69,9 +103,9 @@ mod tests {
     #[test]
     fn a_uid_is_looked_for_in_its_own_field() {
         let uid = getuid().as_raw();
-        assert!(ours(&format!("web:x:{uid}:33::/:/bin/sh")));
+        assert!(is_this_user(&format!("web:x:{uid}:33::/:/bin/sh")));
         for other in [format!("web:x:1{uid}:{uid}::/:/bin/sh"), format!("{uid}:{uid}"), String::new()] {
-            assert!(!ours(&other), "{other}");
+            assert!(!is_this_user(&other), "{other}");
         }
     }
 
@@ -85,13 +119,14 @@ mod tests {
     }
 
     #[test]
-    fn we_are_among_those_who_are_there_once_and_at_our_home() {
-        let (passwd, group) = with_us(Path::new("/tmp/home"));
-        let us: Vec<&str> = passwd.lines().filter(|line| ours(line)).collect();
-        assert_eq!(us.len(), 1, "{passwd}");
-        assert_eq!(us[0].split(':').nth(5), Some("/tmp/home"));
-        let others = |text: &str| text.lines().filter(|line| !ours(line)).count();
-        assert_eq!(others(&passwd), others(&theirs("/etc/passwd")));
-        assert!(group.lines().any(|line| line.split(':').nth(2) == Some(getgid().as_raw().to_string().as_str())));
+    fn the_lists_hold_this_process_once_and_everybody_else() {
+        let passwd = passwd_with_this_process(Path::new("/tmp/home"));
+        let own: Vec<&str> = passwd.lines().filter(|line| is_this_user(line)).collect();
+        assert_eq!(own.len(), 1, "{passwd}");
+        assert_eq!(own[0].split(':').nth(5), Some("/tmp/home"));
+        let others = |text: &str| text.lines().filter(|line| !is_this_user(line)).count();
+        assert_eq!(others(&passwd), others(&read("/etc/passwd")));
+        let gid = getgid().as_raw().to_string();
+        assert!(group_with_this_process().lines().any(|line| line.split(':').nth(2) == Some(gid.as_str())));
     }
 }

@@ -15,54 +15,77 @@ const FORKS_PER_CORE: u64 = 5;
 /// What a fork may need, in bytes; most of it is shared with the others until it is written to.
 const FORK: u64 = 100 << 20;
 
-/// One choice: the variables and the keys of `ansible.cfg`, with their sections, that decide it otherwise.
+/// A key of `ansible.cfg`.
+struct Key {
+    section: &'static str,
+    name: &'static str,
+}
+
+/// Something that may be chosen, and what else decides it.
 struct Tuning {
+    /// The variables that decide it; the first one is set.
     variables: &'static [&'static str],
-    keys: &'static [(&'static str, &'static str)],
+    /// The keys of `ansible.cfg` that decide it.
+    keys: &'static [Key],
+}
+
+/// A variable to set.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Choice {
+    pub(super) variable: &'static str,
+    pub(super) value: String,
 }
 
 /// One ssh connection for a task instead of three. It fails where sudo asks for a terminal (`requiretty`). Over ssh alone:
 /// a local task has nothing to gain, and without pipelining it shows that the directory for modules is full.
 const PIPELINING: Tuning = Tuning {
     variables: &["ANSIBLE_SSH_PIPELINING", "ANSIBLE_PIPELINING"],
-    keys: &[("defaults", "pipelining"), ("connection", "pipelining"), ("ssh_connection", "pipelining")],
+    keys: &[
+        Key { section: "defaults", name: "pipelining" },
+        Key { section: "connection", name: "pipelining" },
+        Key { section: "ssh_connection", name: "pipelining" },
+    ],
 };
 
-const MANY_FORKS: Tuning = Tuning { variables: &["ANSIBLE_FORKS"], keys: &[("defaults", "forks")] };
+const MANY_FORKS: Tuning =
+    Tuning { variables: &["ANSIBLE_FORKS"], keys: &[Key { section: "defaults", name: "forks" }] };
 
 /// Ansible starts `cowsay` for each line where it finds one.
-const NO_COWS: Tuning = Tuning { variables: &["ANSIBLE_NOCOWS"], keys: &[("defaults", "nocows")] };
+const NO_COWS: Tuning = Tuning { variables: &["ANSIBLE_NOCOWS"], keys: &[Key { section: "defaults", name: "nocows" }] };
 
 impl Tuning {
-    fn is_open(&self, is_set: &impl Fn(&str) -> bool, config: &AnsibleCfg) -> bool {
-        let configured = |(section, key): &(&str, &str)| config.value(section, key).is_some();
-        !self.variables.iter().any(|name| is_set(name)) && !self.keys.iter().any(configured)
+    fn is_decided(&self, is_set: &impl Fn(&str) -> bool, config: &AnsibleCfg) -> bool {
+        self.variables.iter().any(|name| is_set(name))
+            || self.keys.iter().any(|key| config.value(key.section, key.name).is_some())
+    }
+
+    fn choose(&self, value: String) -> Choice {
+        Choice { variable: self.variables[0], value }
     }
 }
 
 /// The variables to set. `is_set` tells whether Ansible's environment has one already, `resources` is what this process and its
 /// children may still use.
-pub fn tuning(is_set: impl Fn(&str) -> bool, config: &AnsibleCfg, resources: Resources) -> Vec<(&'static str, String)> {
-    let forks = resources.forks();
-    [(PIPELINING, "true".to_owned()), (MANY_FORKS, forks.to_string()), (NO_COWS, "true".to_owned())]
-        .into_iter()
-        .filter(|(choice, _)| choice.is_open(&is_set, config))
-        .map(|(choice, value)| (choice.variables[0], value))
-        .collect()
+pub(super) fn tuning(is_set: impl Fn(&str) -> bool, config: &AnsibleCfg, resources: Resources) -> Vec<Choice> {
+    let choose = |tuning: Tuning, value: &dyn ToString| {
+        (!tuning.is_decided(&is_set, config)).then(|| tuning.choose(value.to_string()))
+    };
+    let choices = [choose(PIPELINING, &true), choose(MANY_FORKS, &resources.forks()), choose(NO_COWS, &true)];
+    choices.into_iter().flatten().collect()
 }
 
 /// What this process and its children may still use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Resources {
+pub(super) struct Resources {
     /// Bytes of memory: the least of what the kernel has and what the container may take. `None` where neither tells.
-    pub memory: Option<u64>,
+    pub(super) memory: Option<u64>,
     /// Processor cores, a container's quota considered.
-    pub cores: u64,
+    pub(super) cores: u64,
 }
 
 impl Resources {
     /// As the kernel tells it now.
-    pub fn left() -> Self {
+    pub(super) fn left() -> Self {
         let read = |path: &str| std::fs::read_to_string(path).ok();
         let number = |path: &str| read(path)?.trim().parse::<u64>().ok();
         let of_kernel = read("/proc/meminfo").and_then(|text| available(&text));
@@ -95,7 +118,7 @@ mod tests {
 
     fn chosen(set: &[&str], config: &str) -> Vec<String> {
         let tuning = tuning(|name| set.contains(&name), &AnsibleCfg::of(config), MUCH);
-        tuning.into_iter().map(|(name, value)| format!("{name}={value}")).collect()
+        tuning.into_iter().map(|choice| format!("{}={}", choice.variable, choice.value)).collect()
     }
 
     #[test]

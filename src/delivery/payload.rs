@@ -1,13 +1,14 @@
 //! What the status server is sent: the JSON of the contract, keys in this order, byte for byte.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
 use std::time::Duration;
 
 use serde::Serialize;
 use time::OffsetDateTime;
 use time::macros::format_description;
 
+use crate::evidence::drift_name::DriftName;
+use crate::output::escape::escaped_json;
 use crate::settings::{Pipeline, Settings};
 use crate::verdict::explain::{matter, sentence};
 use crate::verdict::judge::{HostVerdict, SyncStatus, Verdict};
@@ -20,7 +21,7 @@ pub struct Payload<'a> {
     /// The server, or with `per_host` the host.
     pub server: &'a str,
     /// `SYNCED`, `OUT_OF_SYNC` or `UNKNOWN`.
-    pub sync_status: &'static str,
+    pub sync_status: &'a SyncStatus,
     /// How many files there are.
     pub drift_count: usize,
     /// What differs, sorted, without duplicates.
@@ -36,7 +37,7 @@ pub struct Payload<'a> {
 #[derive(Debug, Serialize)]
 pub struct DriftedFile<'a> {
     /// Its path, or `module:name` where it is no file.
-    pub name: &'a str,
+    pub name: &'a DriftName,
 }
 
 /// What `details` adds. Nothing here holds a diff, a module's output or a secret.
@@ -68,16 +69,16 @@ pub struct Details<'a> {
 #[derive(Debug, Serialize)]
 pub struct HostDetails<'a> {
     /// Its own status.
-    pub sync_status: &'static str,
+    pub sync_status: &'a SyncStatus,
     /// What differs on it.
-    pub files: Vec<&'a str>,
+    pub files: Vec<&'a DriftName>,
     /// Tasks that were ok, changed ones included.
     pub tasks_ok: u64,
     /// Tasks that changed something, or would.
     pub tasks_changed: u64,
     /// What differs and is ignored; left out when there is nothing.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub ignored: Vec<&'a str>,
+    pub ignored: Vec<&'a DriftName>,
 }
 
 /// What a payload says of the run besides its verdict.
@@ -136,13 +137,12 @@ impl<'a> Payload<'a> {
         started: OffsetDateTime,
         details: Option<Details<'a>>,
     ) -> Self {
-        let files = files(status);
         Self {
             repo,
             server,
-            sync_status: status_word(status),
-            drift_count: files.len(),
-            files: files.into_iter().map(|name| DriftedFile { name }).collect(),
+            sync_status: status,
+            drift_count: status.files().len(),
+            files: status.files().map(|name| DriftedFile { name }).collect(),
             last_check: timestamp(started),
             details,
         }
@@ -153,19 +153,7 @@ impl<'a> Payload<'a> {
     /// # Errors
     /// Never for the types above; serde's signature allows for it.
     pub fn json(&self) -> serde_json::Result<String> {
-        // Only strings can hold such characters, and there `\uXXXX` means the same to every reader of JSON.
-        let mut json = String::new();
-        for c in serde_json::to_string(self)?.chars() {
-            if hostile(c) {
-                for unit in c.encode_utf16(&mut [0; 2]) {
-                    // Writing to a String cannot fail.
-                    let _ = write!(json, "\\u{unit:04x}");
-                }
-            } else {
-                json.push(c);
-            }
-        }
-        Ok(json)
+        Ok(escaped_json(&serde_json::to_string(self)?))
     }
 }
 
@@ -177,8 +165,8 @@ impl<'a> Details<'a> {
             schema: 1,
             hosts: hosts.map(|(host, verdict)| (host.as_str(), HostDetails::new(verdict))).collect(),
             reasons: match only {
-                None => verdict.reasons.iter().map(sentence).collect(),
-                Some(host) => verdict.reasons_for(host).map(matter).collect(),
+                None => verdict.findings.iter().map(sentence).collect(),
+                Some(host) => verdict.findings_for(host).map(|finding| matter(&finding.reason)).collect(),
             },
             duration_seconds: run_info.duration.as_secs(),
             commit: pipeline.commit.as_deref(),
@@ -194,47 +182,12 @@ impl<'a> Details<'a> {
 impl<'a> HostDetails<'a> {
     fn new(verdict: &'a HostVerdict) -> Self {
         Self {
-            sync_status: status_word(&verdict.status),
-            files: files(&verdict.status),
+            sync_status: &verdict.status,
+            files: verdict.status.files().collect(),
             tasks_ok: verdict.tasks_ok,
             tasks_changed: verdict.tasks_changed,
-            ignored: verdict.ignored.iter().map(String::as_str).collect(),
+            ignored: verdict.ignored.iter().collect(),
         }
-    }
-}
-
-/// Text with everything escaped that could move a cursor, colour a log or turn the direction of writing.
-pub fn escaped(text: &str) -> String {
-    let mut shown = String::with_capacity(text.len());
-    for c in text.chars() {
-        if hostile(c) {
-            shown.extend(c.escape_default());
-        } else {
-            shown.push(c);
-        }
-    }
-    shown
-}
-
-/// Control characters, line separators and the marks that turn the direction of writing.
-fn hostile(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
-}
-
-/// The word for a verdict, as in the payload.
-pub fn status_word(status: &SyncStatus) -> &'static str {
-    match status {
-        SyncStatus::Synced => "SYNCED",
-        SyncStatus::OutOfSync { .. } => "OUT_OF_SYNC",
-        SyncStatus::Unknown => "UNKNOWN",
-    }
-}
-
-fn files(status: &SyncStatus) -> Vec<&str> {
-    match status {
-        SyncStatus::Synced | SyncStatus::Unknown => Vec::new(),
-        SyncStatus::OutOfSync { files } => files.iter().map(String::as_str).collect(),
     }
 }
 
@@ -259,7 +212,8 @@ mod tests {
             synced.json().unwrap(),
             r#"{"repo":"rsyslog","server":"rsyslog-lab","sync_status":"SYNCED","drift_count":0,"files":[],"last_check":"2026-04-21T10:30:00Z"}"#
         );
-        let files = BTreeSet::from(["rsyslog.d/30-lab.conf".to_owned(), "rsyslog.conf".to_owned()]);
+        let files = ["rsyslog.d/30-lab.conf", "rsyslog.conf"].map(|name| DriftName::Path(name.to_owned()));
+        let files = BTreeSet::from(files);
         let drift = SyncStatus::OutOfSync { files };
         assert_eq!(
             Payload::new("rsyslog", "rsyslog-lab", &drift, MOMENT, None).json().unwrap(),

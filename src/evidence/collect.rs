@@ -1,16 +1,20 @@
-//! Folds the events of a run into facts per playbook and host. It has no opinion.
+//! Folds the events of a run into facts per playbook and host. What they mean for the status is judged elsewhere.
 //!
 //! Memory grows with hosts, plays, tasks and what they reveal, not with the number of events.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::BufRead;
+use std::rc::Rc;
 
-use crate::evidence::drift_name::short;
-use crate::evidence::event::{self, Event, Status, Task, TaskResult};
+use crate::evidence::connection::{KeyCheckBypass, shared_by};
+use crate::evidence::event::{self, Event};
 use crate::evidence::event_file::{self, Damage};
-use crate::evidence::facts::{HostFacts, PlayFacts, PlaybookFacts};
-use crate::evidence::ignore::{Ignored, matches};
-use crate::evidence::task_outcome::{Cause, TaskOutcome, task_outcome};
+use crate::evidence::facts::{HostFacts, PlayFacts, PlaybookFacts, UnverifiedTask};
+use crate::evidence::ignore::{Globs, Ignored};
+use crate::evidence::task::{KnownTask, Task};
+use crate::evidence::task_outcome::{Circumstances, TaskOutcome, task_outcome};
+use crate::evidence::task_result::{Status, TaskResult};
+use crate::evidence::unverified::WhyUnverified;
 use crate::settings::Ignore;
 
 /// Everything a run has shown.
@@ -26,46 +30,43 @@ pub struct Evidence {
     pub callback_errors: Vec<String>,
     /// The task that had begun last, and not ended where the run was cut off.
     pub last_task: Option<String>,
-    /// What the ignore took out.
-    pub waived: Ignored,
+    /// What the user took out of the verdict.
+    pub ignored: Ignored,
 }
 
 /// `meta` tasks that keep nothing from running. Any other may, one that a later Ansible brings included.
 const HARMLESS_META: [&str; 6] =
     ["clear_facts", "flush_handlers", "noop", "refresh_inventory", "reset_connection", "role_complete"];
 
+/// What Ansible calls the controller where it stands in no inventory.
+const LOCALHOST: [&str; 3] = ["127.0.0.1", "::1", "localhost"];
+
 /// Reads the events of a run.
 pub fn collect(input: impl BufRead, nonce: &str, ignore: &Ignore) -> Evidence {
-    let mut collector = Collector {
-        ignore,
-        used: [vec![false; ignore.tasks.len()], vec![false; ignore.plays.len()]],
-        ..Collector::new(ignore)
-    };
-    let damage = event_file::read(input, nonce, |event| collector.take(event));
+    let mut collector = Collector::new(ignore);
+    let damage = event_file::read(input, nonce, |event| {
+        if collector.take(event).is_none() {
+            collector.stray = true;
+        }
+    });
     collector.finish(damage)
 }
 
 struct Collector<'a> {
-    ignore: &'a Ignore,
+    ignored_tasks: Globs<'a>,
+    ignored_plays: Globs<'a>,
     seen: Evidence,
-    tasks: Vec<KnownTask>,
-    /// Which globs of `ignore_tasks` and `ignore_plays` matched something.
-    used: [Vec<bool>; 2],
-    /// Items of a loop that answered before its summary, by task and host.
-    items: HashMap<(usize, String), usize>,
-    /// Jobs that were started and not yet seen to finish: task and host.
-    jobs: BTreeMap<String, (usize, String)>,
+    /// What the environment tells every ssh of the run.
+    ssh_args: String,
+    /// Every task, by its number.
+    tasks: Vec<Rc<KnownTask>>,
+    /// What is still missing on a host: items of a loop before its summary, and jobs before they have finished.
+    pending: Pending,
     /// What the hosts of the playbook at work have shown: looked up once or twice for each event, so not sorted yet.
     hosts: HashMap<String, HostFacts>,
     batch: Batch,
     /// An event came where none of its kind can.
     stray: bool,
-}
-
-struct KnownTask {
-    task: Task,
-    waived: bool,
-    meta: bool,
 }
 
 /// The batch of hosts that is at work.
@@ -75,70 +76,89 @@ struct Batch {
     implicit: BTreeSet<String>,
 }
 
+impl Batch {
+    fn is_localhost_alone(&self) -> bool {
+        matches!(&self.hosts[..], [host] if LOCALHOST.contains(&host.as_str()))
+    }
+}
+
+/// A task on one host.
+#[derive(PartialEq, Eq, Hash)]
+struct TaskOnHost {
+    task: usize,
+    host: String,
+}
+
+#[derive(Default)]
+struct Pending {
+    /// How many items of a loop answered before its summary.
+    items: HashMap<TaskOnHost, usize>,
+    /// Jobs that were started and not yet seen to finish.
+    jobs: BTreeMap<String, TaskOnHost>,
+}
+
+/// Where a result belongs.
+struct Subject<'r> {
+    host: &'r str,
+    on_controller: bool,
+}
+
 impl<'a> Collector<'a> {
     fn new(ignore: &'a Ignore) -> Self {
         Self {
-            ignore,
+            ignored_tasks: Globs::new("ignore_tasks", &ignore.tasks),
+            ignored_plays: Globs::new("ignore_plays", &ignore.plays),
             seen: Evidence::default(),
+            ssh_args: String::new(),
             tasks: Vec::new(),
-            used: [Vec::new(), Vec::new()],
-            items: HashMap::new(),
-            jobs: BTreeMap::new(),
+            pending: Pending::default(),
             hosts: HashMap::new(),
             batch: Batch::default(),
             stray: false,
         }
     }
 
-    fn take(&mut self, event: Event<'_>) {
+    /// `None` where the event belongs to nothing that was announced.
+    fn take(&mut self, event: Event<'_>) -> Option<()> {
         // The first event and no other says that the callback was loaded.
-        self.stray |= matches!(event, Event::Open(_)) == self.seen.ansible_version.is_some();
+        let first = self.seen.ansible_version.is_none();
+        if matches!(event, Event::Open(_)) != first {
+            self.stray = true;
+        }
         match event {
-            Event::Open(open) => self.seen.ansible_version = Some(open.ansible),
-            Event::Playbook(options) => self.playbook(options),
-            Event::Play(play) => self.play(play),
-            Event::NoHosts(event::Empty {}) => match self.current_play() {
-                Some(play) => play.no_hosts = true,
-                None => self.stray = true,
-            },
-            Event::NoHostsLeft(event::Empty {}) => match self.current_play() {
-                Some(play) => play.ended_for_all = true,
-                None => self.stray = true,
-            },
-            Event::ConnectionOverride(reach) => self.reach(reach),
-            Event::Task(task) => self.task(task),
-            Event::Start(start) => self.start(&start),
-            Event::Result(result) => {
-                if self.result(&result).is_none() {
-                    self.stray = true;
-                }
+            Event::Open(open) => {
+                self.seen.ansible_version = Some(open.ansible);
+                self.ssh_args = open.ssh_args;
             }
-            Event::Stats(stats) => match self.seen.playbooks.last_mut() {
-                Some(playbook) if playbook.recap.is_none() => {
-                    playbook.recap = Some(stats.hosts);
-                    self.seen.last_task = None;
-                }
-                _ => self.stray = true,
-            },
+            Event::Playbook(options) => self.playbook(options),
+            Event::Play(play) => return self.play(play),
+            Event::NoHosts(event::Empty {}) => self.current_play()?.no_hosts = true,
+            Event::NoHostsLeft(event::Empty {}) => self.current_play()?.ended_for_all = true,
+            Event::Connection(connection) => return self.connection(&connection),
+            Event::Task(task) => return self.task(task),
+            Event::Start(start) => return self.start(&start),
+            Event::Result(result) => return self.result(&result),
+            Event::Stats(stats) => {
+                let playbook = self.seen.playbooks.last_mut().filter(|playbook| playbook.recap.is_none())?;
+                playbook.recap = Some(stats.hosts);
+                self.seen.last_task = None;
+            }
             Event::Error(error) => self.seen.callback_errors.push(format!("{}: {}", error.hook, error.msg)),
         }
+        Some(())
     }
 
     fn finish(mut self, damage: Option<Damage>) -> Evidence {
-        for (task, host) in std::mem::take(&mut self.jobs).into_values() {
-            self.doubt(Cause::JobNotAwaited, task, &host, None);
+        let Pending { items, jobs } = std::mem::take(&mut self.pending);
+        for job in jobs.into_values() {
+            self.unverified(WhyUnverified::JobNotAwaited, job.task, &job.host, None);
         }
-        let unsummed: Vec<_> = std::mem::take(&mut self.items).into_keys().collect();
-        for (task, host) in unsummed {
-            self.doubt(Cause::ItemsMissing, task, &host, None);
+        for item in items.into_keys() {
+            self.unverified(WhyUnverified::ItemsMissing, item.task, &item.host, None);
         }
         self.close_playbook();
         self.seen.damage = damage.or(self.stray.then_some(Damage::Unreadable));
-        let settings = [("ignore_tasks", &self.ignore.tasks), ("ignore_plays", &self.ignore.plays)];
-        for ((setting, globs), used) in settings.into_iter().zip(&self.used) {
-            let unused = globs.iter().zip(used).filter(|(_, used)| !**used);
-            self.seen.waived.unused.extend(unused.map(|(glob, _)| (setting, glob.as_str().to_owned())));
-        }
+        self.seen.ignored.unused = self.ignored_tasks.unused().chain(self.ignored_plays.unused()).collect();
         self.seen
     }
 
@@ -151,27 +171,16 @@ impl<'a> Collector<'a> {
     fn playbook(&mut self, options: event::Playbook) {
         self.close_playbook();
         self.batch = Batch::default();
-        self.seen.playbooks.push(PlaybookFacts {
-            options,
-            plays: Vec::new(),
-            recap: None,
-            hosts: BTreeMap::new(),
-            doubts: BTreeMap::new(),
-            endings: BTreeMap::new(),
-            summaries: BTreeMap::new(),
-        });
+        self.seen.playbooks.push(PlaybookFacts::new(options));
     }
 
-    fn play(&mut self, play: event::Play) {
-        let Some(playbook) = self.seen.playbooks.last_mut() else {
-            self.stray = true;
-            return;
-        };
+    fn play(&mut self, play: event::Play) -> Option<()> {
+        let playbook = self.seen.playbooks.last_mut()?;
         let implicit: BTreeSet<String> = play.implicit.into_iter().collect();
         if let Some(named) = play.named {
-            let waived = matches(&self.ignore.plays, &mut self.used[1], &[play.name.as_str()]);
+            let waived = self.ignored_plays.match_any(&[play.name.as_str()]);
             if waived {
-                self.seen.waived.plays.insert(play.name.clone());
+                self.seen.ignored.plays.insert(play.name.clone());
             }
             // An implicit localhost is the controller: nobody listed it as a server.
             let named = named.into_iter().filter(|host| !implicit.contains(host)).map(|host| (host, false)).collect();
@@ -182,13 +191,10 @@ impl<'a> Collector<'a> {
                 named,
                 no_hosts: play.hosts.is_empty() && implicit.is_empty(),
                 ended_for_all: false,
-                max_fail: play.max_fail,
+                max_fail: play.max_fail_percentage.is_some(),
             });
         }
-        let Some(facts) = playbook.plays.last_mut() else {
-            self.stray = true;
-            return;
-        };
+        let facts = playbook.plays.last_mut()?;
         if facts.waived {
             facts.named.values_mut().for_each(|took_part| *took_part = true);
         } else {
@@ -200,150 +206,152 @@ impl<'a> Collector<'a> {
             facts.named.insert(host.clone(), true);
         }
         self.batch = Batch { hosts: play.hosts, implicit };
+        Some(())
     }
 
-    fn reach(&mut self, reach: event::ConnectionOverride) {
-        match self.current_play() {
-            None => self.stray = true,
-            Some(play) if play.waived => {}
-            Some(_) => {
-                let facts = facts_of(&mut self.hosts, &reach.host);
-                facts.unchecked_by = facts.unchecked_by.take().or(reach.unchecked);
-                facts.shared_by = facts.shared_by.take().or(reach.control_path);
-            }
+    fn connection(&mut self, connection: &event::Connection) -> Option<()> {
+        if !self.current_play()?.waived {
+            let facts = facts_of(&mut self.hosts, &connection.host);
+            // What was said of the host before holds too.
+            facts.key_check_bypass = facts.key_check_bypass.take().or_else(|| KeyCheckBypass::of(connection));
+            facts.shared_by = facts.shared_by.or_else(|| shared_by(connection, &self.ssh_args));
         }
+        Some(())
     }
 
-    fn task(&mut self, task: Task) {
-        let own_name = task.name.split_once(" : ").map_or("", |(_, name)| name);
-        let names: &[&str] = if own_name.is_empty() { &[&task.name] } else { &[&task.name, own_name] };
-        let waived = matches(&self.ignore.tasks, &mut self.used[0], names);
+    fn task(&mut self, task: Task) -> Option<()> {
+        let waived = self.ignored_tasks.match_any(&[&task.name, task.own_name()]);
         if waived {
-            self.seen.waived.tasks.insert(task.name.clone());
+            self.seen.ignored.tasks.insert(task.name.clone());
         }
-        if task.task != self.tasks.len() {
-            self.stray = true;
-            return;
+        if task.number != self.tasks.len() {
+            return None;
         }
-        let meta = short(&task.action) == "meta";
-        self.tasks.push(KnownTask { task, waived, meta });
+        self.tasks.push(Rc::new(KnownTask::new(task, waived)));
+        Some(())
     }
 
-    fn start(&mut self, start: &event::Start) {
-        let (Some(known), Some(playbook)) = (self.known(start.task), self.seen.playbooks.last_mut()) else {
-            self.stray = true;
-            return;
-        };
+    fn start(&mut self, start: &event::Start) -> Option<()> {
+        let known = self.tasks.get(start.task)?;
+        let playbook = self.seen.playbooks.last_mut()?;
         match start.meta.as_deref() {
             Some(meta) if HARMLESS_META.contains(&meta) => {}
             Some(meta) => *playbook.endings.entry(meta.to_owned()).or_default() += 1,
-            None => self.seen.last_task = Some(known),
+            None => self.seen.last_task = Some(known.task.name.clone()),
         }
+        Some(())
     }
 
-    fn known(&self, number: usize) -> Option<String> {
-        self.tasks.get(number).map(|known| known.task.name.clone())
-    }
-
-    /// `None` where the result belongs to nothing that was announced.
     fn result(&mut self, result: &TaskResult<'_>) -> Option<()> {
-        let known = self.tasks.get(result.task)?;
-        let (task, task_waived) = (&known.task, known.waived);
+        let known = Rc::clone(self.tasks.get(result.task)?);
         let playbook = self.seen.playbooks.last_mut().filter(|playbook| playbook.recap.is_none())?;
         let play = playbook.plays.last_mut()?;
-        let host = result.host.as_ref();
-        let failed = matches!(result.status, Status::Failed | Status::Unreachable);
-        if failed && (task.fatal || task.run_once || play.max_fail) {
+        if result.failed() && (known.task.any_errors_fatal || known.task.run_once || play.max_fail) {
             play.ended_for_all = true;
         }
-        if known.meta {
-            // One that did not take effect says so by a skip, whose reason begins with what it does:
-            // `end_host conditional evaluated to False, ...`.
-            let why = result.answer().why.as_deref().unwrap_or_default();
-            if let Some((_, times)) = playbook.endings.iter_mut().find(|(meta, _)| why.starts_with(meta.as_str())) {
-                *times = times.saturating_sub(1);
-            }
+        if known.is_meta() {
+            forget_ending(&mut playbook.endings, result);
             return Some(());
         }
-        let on_controller = match &result.on {
-            Some(on) => result.on_localhost && !self.hosts.get(on.as_ref()).is_some_and(|host| host.to_check),
-            None => self.batch.implicit.contains(host),
-        };
-        let subject = result.on.as_deref().filter(|_| !on_controller).unwrap_or(host);
-        let waived = task_waived || play.waived;
+        let waived = known.waived || play.waived;
         let trusted = play.check || !playbook.options.check;
+        self.answered(result);
+        if !self.loop_goes_on(result) {
+            return Some(());
+        }
+        if !waived && trusted {
+            self.statement(&known, result);
+        }
+        if self.waits_for_job(result, waived) {
+            return Some(());
+        }
+        let Subject { host, on_controller } = self.subject(result);
+        match task_outcome(&known, result, Circumstances { on_controller, waived }) {
+            TaskOutcome::Unverified { why, said } => {
+                self.unverified(why, result.task, &result.host, said);
+            }
+            outcome if trusted => facts_of(&mut self.hosts, host).count(outcome, &known.task.name),
+            _not_in_check_mode => {}
+        }
+        Some(())
+    }
 
-        // The host it ran for has answered, wherever the work was done.
-        let facts = facts_of(&mut self.hosts, host);
+    /// The host a task ran for has answered, wherever the work was done.
+    fn answered(&mut self, result: &TaskResult<'_>) {
+        let facts = facts_of(&mut self.hosts, &result.host);
         facts.answered = true;
         if !result.item && result.status == Status::Ok {
             facts.tasks_ok += 1;
             facts.tasks_changed += u64::from(result.changed);
         }
-        if result.item {
-            *self.items.entry((result.task, host.to_owned())).or_default() += 1;
-        } else if result.summary {
-            let seen = self.items.remove(&(result.task, host.to_owned())).unwrap_or(0);
-            if result.items.is_some_and(|items| items != seen) {
-                self.doubt(Cause::ItemsMissing, result.task, host, None);
-                return Some(());
-            }
-            // Its items have said everything, but for a failure to loop at all.
-            if seen > 0 && !failed {
-                return Some(());
-            }
-        }
-        if !waived && trusted && !result.answer().says.is_empty() && !task.handler {
-            facts.statement.add(&result.answer().says, &task.name);
-            speaks_for(playbook, &self.batch, task, host);
-        }
-        if let (Some(job), Status::Ok) = (&result.answer().job, result.status) {
-            if !result.answer().unfinished {
-                self.jobs.remove(job);
-            } else if !waived {
-                self.jobs.insert(job.clone(), (result.task, host.to_owned()));
-                return Some(());
-            }
-        }
-        let evidence = task_outcome(task, result, on_controller);
-        if let TaskOutcome::Unverified(doubt, detail) = evidence {
-            if failed || (!waived && !on_controller) {
-                self.doubt(doubt, result.task, host, detail);
-            }
-            return Some(());
-        }
-        if waived || !trusted {
-            return Some(());
-        }
-        let facts = if subject == host { facts } else { facts_of(&mut self.hosts, subject) };
-        match evidence {
-            TaskOutcome::Nothing | TaskOutcome::Unverified(..) => {}
-            TaskOutcome::Looked => facts.looked += 1,
-            TaskOutcome::Verified => facts.verified += 1,
-            TaskOutcome::Drifted { names, compared } => {
-                facts.looked += 1;
-                facts.drift.extend(names);
-                if compared {
-                    facts.compared_changed.get_or_insert_with(|| task.name.clone());
-                }
-            }
-        }
-        Some(())
     }
 
-    fn doubt(&mut self, doubt: Cause, task: usize, host: &str, detail: Option<String>) {
+    /// The host that a result is about.
+    fn subject<'r>(&self, result: &'r TaskResult<'_>) -> Subject<'r> {
+        let Some(host) = result.delegated_to.as_deref() else {
+            return Subject { host: &result.host, on_controller: self.batch.implicit.contains(result.host.as_ref()) };
+        };
+        let is_a_server = self.hosts.get(host).is_some_and(|facts| facts.to_check);
+        let on_controller = LOCALHOST.contains(&host) && !is_a_server;
+        Subject { host: if on_controller { &result.host } else { host }, on_controller }
+    }
+
+    /// Whether there is more to a result than that it sums up items which have answered for themselves.
+    fn loop_goes_on(&mut self, result: &TaskResult<'_>) -> bool {
+        let key = || TaskOnHost { task: result.task, host: result.host.as_ref().to_owned() };
+        if result.item {
+            *self.pending.items.entry(key()).or_default() += 1;
+        } else if result.summary {
+            let seen = self.pending.items.remove(&key()).unwrap_or(0);
+            if result.items.is_some_and(|items| items != seen) {
+                self.unverified(WhyUnverified::ItemsMissing, result.task, &result.host, None);
+                return false;
+            }
+            // A loop can fail as such, before or after its items.
+            return seen == 0 || result.failed();
+        }
+        true
+    }
+
+    /// Notes what a `debug` states.
+    fn statement(&mut self, known: &KnownTask, result: &TaskResult<'_>) {
+        let lines = &result.answer().markers;
+        if lines.is_empty() || known.task.handler {
+            return;
+        }
+        facts_of(&mut self.hosts, &result.host).statement.add(lines, &known.task.name);
+        if let Some(playbook) = self.seen.playbooks.last_mut() {
+            speaks_for(playbook, &self.batch, &known.task, &result.host);
+        }
+    }
+
+    /// Whether a result only says that a job was started; what becomes of it is told when it has finished.
+    fn waits_for_job(&mut self, result: &TaskResult<'_>, waived: bool) -> bool {
+        let answer = result.answer();
+        let (Some(job), Status::Ok) = (&answer.job, result.status) else { return false };
+        if !answer.is_unfinished_job() {
+            self.pending.jobs.remove(job);
+            return false;
+        }
+        if !waived {
+            let started = TaskOnHost { task: result.task, host: result.host.as_ref().to_owned() };
+            self.pending.jobs.insert(job.clone(), started);
+        }
+        !waived
+    }
+
+    fn unverified(&mut self, why: WhyUnverified, task: usize, host: &str, said: Option<String>) {
         let (Some(known), Some(playbook)) = (self.tasks.get(task), self.seen.playbooks.last_mut()) else {
             return;
         };
-        let key = (doubt, known.task.name.clone(), known.task.place.clone());
-        let doubtful = playbook.doubts.entry(key).or_default();
-        doubtful.count += 1;
-        doubtful.probe = known.task.never_changed;
-        if doubtful.detail.is_none() {
-            doubtful.detail = detail;
+        let results = playbook.unverified.entry(UnverifiedTask { why, task: known.task.reference() }).or_default();
+        results.count += 1;
+        results.never_changed = known.task.never_changed();
+        if results.said.is_none() {
+            results.said = said;
         }
-        if !doubtful.hosts.contains(host) {
-            doubtful.hosts.insert(host.to_owned());
+        if !results.hosts.contains(host) {
+            results.hosts.insert(host.to_owned());
         }
     }
 
@@ -360,10 +368,18 @@ fn facts_of<'a>(hosts: &'a mut HashMap<String, HostFacts>, name: &str) -> &'a mu
     hosts.get_mut(name).unwrap_or_else(|| unreachable!("the host was inserted above"))
 }
 
+/// A `meta` task that did not take effect says so by a skip, whose reason begins with what it does:
+/// `end_host conditional evaluated to False, ...`.
+fn forget_ending(endings: &mut BTreeMap<String, u64>, result: &TaskResult<'_>) {
+    let why = result.answer().why_skipped().unwrap_or_default();
+    if let Some((_, times)) = endings.iter_mut().find(|(meta, _)| why.starts_with(meta.as_str())) {
+        *times = times.saturating_sub(1);
+    }
+}
+
 /// A `run_once` task speaks for its batch and for the plays before; so does a play on localhost alone.
 fn speaks_for(playbook: &mut PlaybookFacts, batch: &Batch, task: &Task, speaker: &str) {
-    let on_localhost = batch.hosts.len() == 1 && ["localhost", "127.0.0.1", "::1"].contains(&batch.hosts[0].as_str());
-    if !task.run_once && !on_localhost {
+    if !task.run_once && !batch.is_localhost_alone() {
         return;
     }
     let Some((_, earlier)) = playbook.plays.split_last() else { return };

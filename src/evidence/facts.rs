@@ -2,9 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::evidence::connection::KeyCheckBypass;
+use crate::evidence::drift_name::DriftName;
 use crate::evidence::event::{self, Recap};
 use crate::evidence::markers::Markers;
-use crate::evidence::task_outcome::Cause;
+use crate::evidence::task::TaskRef;
+use crate::evidence::task_outcome::TaskOutcome;
+use crate::evidence::unverified::WhyUnverified;
 
 /// One playbook file of the run.
 #[derive(Debug)]
@@ -17,8 +21,8 @@ pub struct PlaybookFacts {
     pub recap: Option<BTreeMap<String, Recap>>,
     /// Every host that was named or that anything ran on.
     pub hosts: BTreeMap<String, HostFacts>,
-    /// Why results are no proof, by task: its name and its place.
-    pub doubts: BTreeMap<(Cause, String, Option<String>), UnverifiedTask>,
+    /// Results that are no proof, those of one task for one reason together.
+    pub unverified: BTreeMap<UnverifiedTask, UnverifiedResults>,
     /// `meta` tasks that ended something early: what they did, and how often.
     pub endings: BTreeMap<String, u64>,
     /// Statements made for several hosts: the speaker, and whom it spoke for.
@@ -40,7 +44,8 @@ pub struct PlayFacts {
     pub no_hosts: bool,
     /// A failure on one host may have ended it for all.
     pub ended_for_all: bool,
-    pub(crate) max_fail: bool,
+    /// It ends for all hosts when some have failed (`max_fail_percentage`).
+    pub max_fail: bool,
 }
 
 /// What one host has shown in one playbook.
@@ -59,15 +64,15 @@ pub struct HostFacts {
     /// Tasks that changed something, or would.
     pub tasks_changed: u64,
     /// Names of what differs, as its tasks say it.
-    pub drift: BTreeSet<String>,
+    pub drift: BTreeSet<DriftName>,
     /// A task that compared something and found a difference.
     pub compared_changed: Option<String>,
     /// What it states itself by markers.
     pub statement: Markers,
-    /// The variable or connection plugin because of which its key may not have been checked.
-    pub unchecked_by: Option<String>,
+    /// What kept its key from being checked.
+    pub key_check_bypass: Option<KeyCheckBypass>,
     /// The variable by which its connection may be another run's.
-    pub shared_by: Option<String>,
+    pub shared_by: Option<&'static str>,
 }
 
 impl HostFacts {
@@ -77,15 +82,62 @@ impl HostFacts {
     }
 }
 
-/// Results of one task that are no proof for the same reason.
-#[derive(Debug, Default)]
+/// A task and why results of it are no proof.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct UnverifiedTask {
+    /// Why.
+    pub why: WhyUnverified,
+    /// The task.
+    pub task: TaskRef,
+}
+
+/// Results of one task that are no proof for one reason.
+#[derive(Debug, Default)]
+pub struct UnverifiedResults {
     /// The hosts it happened on.
     pub hosts: BTreeSet<String>,
     /// How many results.
     pub count: u64,
-    /// What the first of them said.
-    pub detail: Option<String>,
-    /// The task only probes: it says `changed_when: false`.
-    pub probe: bool,
+    /// What the first of them that said anything said.
+    pub said: Option<String>,
+    /// Its `changed_when` is plainly false.
+    pub never_changed: bool,
+}
+
+impl PlaybookFacts {
+    /// The facts about a playbook that begins.
+    pub fn new(options: event::Playbook) -> Self {
+        Self {
+            options,
+            plays: Vec::new(),
+            recap: None,
+            hosts: BTreeMap::new(),
+            unverified: BTreeMap::new(),
+            endings: BTreeMap::new(),
+            summaries: BTreeMap::new(),
+        }
+    }
+
+    /// Whether an event told that a task failed on a host, or that it could not be reached.
+    pub fn tells_of_failure_on(&self, host: &str) -> bool {
+        self.unverified.iter().any(|(task, results)| task.why.is_failure() && results.hosts.contains(host))
+    }
+}
+
+impl HostFacts {
+    /// Counts what one result shows. `task` is the name of its task.
+    pub fn count(&mut self, outcome: TaskOutcome, task: &str) {
+        match outcome {
+            TaskOutcome::NotAsked | TaskOutcome::Waived | TaskOutcome::Unverified { .. } => {}
+            TaskOutcome::Read => self.looked += 1,
+            TaskOutcome::Verified => self.verified += 1,
+            TaskOutcome::Drifted { names, compared } => {
+                self.looked += 1;
+                self.drift.extend(names);
+                if compared {
+                    self.compared_changed.get_or_insert_with(|| task.to_owned());
+                }
+            }
+        }
+    }
 }

@@ -2,13 +2,16 @@
 
 use std::collections::BTreeSet;
 
+use crate::ansible::reported::{FILES_MARKER, STATUS_MARKER};
+use crate::evidence::drift_name::DriftName;
+
 /// What one host has stated in one playbook, over all its lines.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Markers {
     synced: bool,
     out_of_sync: bool,
-    lists: BTreeSet<BTreeSet<String>>,
-    broken: Option<String>,
+    lists: BTreeSet<BTreeSet<DriftName>>,
+    problem: Option<MarkerProblem>,
     /// The task that stated a status, for drift that names no file.
     task: Option<String>,
 }
@@ -21,48 +24,67 @@ pub enum Statement<'a> {
     /// `SYNC_STATUS=SYNCED`, and no files.
     Synced,
     /// `SYNC_STATUS=OUT_OF_SYNC`, with the names it listed.
-    OutOfSync(Option<&'a BTreeSet<String>>),
+    OutOfSync(Option<&'a BTreeSet<DriftName>>),
     /// It contradicts itself or cannot be read, and why.
-    Broken(String),
+    Broken(MarkerProblem),
+}
+
+/// Why a statement cannot be believed.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum MarkerProblem {
+    /// `SYNC_STATUS=` without a value.
+    EmptyStatus,
+    /// A status of another name, such as `synced`.
+    UnknownStatus(String),
+    /// Both `SYNCED` and `OUT_OF_SYNC`.
+    BothStatuses,
+    /// Two different lists of files.
+    TwoLists,
+    /// SYNCED, and a list of files.
+    SyncedWithFiles,
+    /// A list of files, and no status.
+    FilesWithoutStatus,
+    /// `DRIFTED_FILES=[...]` that is no JSON.
+    UnreadableFiles,
 }
 
 impl Markers {
     /// Adds the lines of one `debug` of the task `task`.
     pub fn add(&mut self, lines: &[String], task: &str) {
         for line in lines {
-            if let Some(value) = line.strip_prefix("SYNC_STATUS=") {
-                match value.trim() {
-                    "SYNCED" => self.synced = true,
-                    "OUT_OF_SYNC" => self.out_of_sync = true,
-                    "" => self.break_with("SYNC_STATUS= is empty".to_owned()),
-                    other => self.break_with(format!("SYNC_STATUS={other} is neither SYNCED nor OUT_OF_SYNC")),
+            match line.split_once('=') {
+                Some((STATUS_MARKER, value)) => {
+                    match value.trim() {
+                        "SYNCED" => self.synced = true,
+                        "OUT_OF_SYNC" => self.out_of_sync = true,
+                        "" => self.break_with(MarkerProblem::EmptyStatus),
+                        other => self.break_with(MarkerProblem::UnknownStatus(other.to_owned())),
+                    }
+                    self.task = Some(task.to_owned());
                 }
-                self.task = Some(task.to_owned());
-            } else if let Some(value) = line.strip_prefix("DRIFTED_FILES=") {
-                match listed(value.trim()) {
-                    Ok(list) => drop(self.lists.insert(list)),
+                Some((FILES_MARKER, value)) => match listed(value.trim()) {
+                    Ok(list) => _ = self.lists.insert(list),
                     Err(problem) => self.break_with(problem),
-                }
+                },
+                _ => {}
             }
         }
     }
 
     /// What it all comes to.
-    pub fn testimony(&self) -> Statement<'_> {
+    pub fn statement(&self) -> Statement<'_> {
         let files = self.lists.iter().find(|list| !list.is_empty());
-        if let Some(problem) = &self.broken {
+        if let Some(problem) = &self.problem {
             return Statement::Broken(problem.clone());
         }
         match (self.synced, self.out_of_sync, self.lists.len()) {
             (false, false, 0) => Statement::None,
-            (true, true, _) => Statement::Broken("it says both SYNCED and OUT_OF_SYNC".to_owned()),
-            (_, _, 2..) => Statement::Broken("it gives two different DRIFTED_FILES lists".to_owned()),
-            (true, false, _) if files.is_some() => {
-                Statement::Broken("it says SYNCED and lists drifted files".to_owned())
-            }
+            (true, true, _) => Statement::Broken(MarkerProblem::BothStatuses),
+            (_, _, 2..) => Statement::Broken(MarkerProblem::TwoLists),
+            (true, false, _) if files.is_some() => Statement::Broken(MarkerProblem::SyncedWithFiles),
             (true, false, _) => Statement::Synced,
             (false, true, _) => Statement::OutOfSync(files),
-            (false, false, _) => Statement::Broken("it lists DRIFTED_FILES and says no SYNC_STATUS".to_owned()),
+            (false, false, _) => Statement::Broken(MarkerProblem::FilesWithoutStatus),
         }
     }
 
@@ -71,48 +93,49 @@ impl Markers {
         self.task.as_deref().unwrap_or("debug")
     }
 
-    fn break_with(&mut self, problem: String) {
-        self.broken.get_or_insert(problem);
+    fn break_with(&mut self, problem: MarkerProblem) {
+        self.problem.get_or_insert(problem);
     }
 }
 
 /// A JSON array of strings, or names separated by commas.
-fn listed(value: &str) -> Result<BTreeSet<String>, String> {
-    if value.starts_with('[') && value.ends_with(']') {
-        let list: Vec<String> = serde_json::from_str(value)
-            .map_err(|_| "DRIFTED_FILES=[...] is no JSON list of strings; write it with `to_json`".to_owned())?;
-        return Ok(list.into_iter().filter(|name| !name.trim().is_empty()).collect());
-    }
-    Ok(crate::settings::split_commas(value).into_iter().collect())
+fn listed(value: &str) -> Result<BTreeSet<DriftName>, MarkerProblem> {
+    let names = if value.starts_with('[') && value.ends_with(']') {
+        serde_json::from_str::<Vec<String>>(value).map_err(|_| MarkerProblem::UnreadableFiles)?
+    } else {
+        crate::settings::split_commas(value)
+    };
+    Ok(names.into_iter().filter(|name| !name.trim().is_empty()).map(DriftName::Path).collect())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn statement(lines: &[&str]) -> Markers {
+    fn stated(lines: &[&str]) -> Markers {
         let mut statement = Markers::default();
         statement.add(&lines.iter().map(ToString::to_string).collect::<Vec<_>>(), "say");
         statement
     }
 
-    #[test]
-    fn a_statement_is_read_as_it_stands() {
-        assert_eq!(statement(&[]).testimony(), Statement::None);
-        assert_eq!(statement(&["SYNC_STATUS=SYNCED", "DRIFTED_FILES="]).testimony(), Statement::Synced);
-        let drift = statement(&["DRIFTED_FILES=b/c, a", "SYNC_STATUS=OUT_OF_SYNC"]);
-        assert_eq!(drift.testimony(), Statement::OutOfSync(Some(&BTreeSet::from(["a".to_owned(), "b/c".to_owned()]))));
-        let json = statement(&[r#"DRIFTED_FILES=["a, b","[x].conf"]"#, "SYNC_STATUS=OUT_OF_SYNC"]);
-        assert_eq!(
-            json.testimony(),
-            Statement::OutOfSync(Some(&BTreeSet::from(["a, b".to_owned(), "[x].conf".to_owned()])))
-        );
-        assert_eq!(statement(&["SYNC_STATUS=OUT_OF_SYNC"]).testimony(), Statement::OutOfSync(None));
-        assert_eq!(statement(&["SYNC_STATUS=SYNCED", "SYNC_STATUS=SYNCED"]).testimony(), Statement::Synced);
+    fn files(names: &[&str]) -> BTreeSet<DriftName> {
+        names.iter().map(|name| DriftName::Path((*name).to_owned())).collect()
     }
 
     #[test]
-    fn a_broken_witness_proves_nothing() {
+    fn a_statement_is_read_as_it_stands() {
+        assert_eq!(stated(&[]).statement(), Statement::None);
+        assert_eq!(stated(&["SYNC_STATUS=SYNCED", "DRIFTED_FILES="]).statement(), Statement::Synced);
+        let drift = stated(&["DRIFTED_FILES=b/c, a", "SYNC_STATUS=OUT_OF_SYNC"]);
+        assert_eq!(drift.statement(), Statement::OutOfSync(Some(&files(&["a", "b/c"]))));
+        let json = stated(&[r#"DRIFTED_FILES=["a, b","[x].conf"]"#, "SYNC_STATUS=OUT_OF_SYNC"]);
+        assert_eq!(json.statement(), Statement::OutOfSync(Some(&files(&["a, b", "[x].conf"]))));
+        assert_eq!(stated(&["SYNC_STATUS=OUT_OF_SYNC"]).statement(), Statement::OutOfSync(None));
+        assert_eq!(stated(&["SYNC_STATUS=SYNCED", "SYNC_STATUS=SYNCED"]).statement(), Statement::Synced);
+    }
+
+    #[test]
+    fn a_statement_that_contradicts_itself_proves_nothing() {
         for lines in [
             &["SYNC_STATUS=SYNCED", "SYNC_STATUS=OUT_OF_SYNC"][..],
             &["SYNC_STATUS=SYNCED", "DRIFTED_FILES=a"],
@@ -124,7 +147,7 @@ mod tests {
             &["SYNC_STATUS=OUT_OF_SYNC", "DRIFTED_FILES=['a']"],
             &["DRIFTED_FILES=a"],
         ] {
-            assert!(matches!(statement(lines).testimony(), Statement::Broken(_)), "{lines:?}");
+            assert!(matches!(stated(lines).statement(), Statement::Broken(_)), "{lines:?}");
         }
     }
 }

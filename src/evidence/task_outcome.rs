@@ -1,262 +1,188 @@
-//! What one result proves about its host. The rules about single tasks live here, each named in [`Cause`].
+//! What one result proves about its host: one of six outcomes, by rules about single tasks.
 //!
-//! Whatever a result does not positively prove is a doubt or nothing; it is never taken for sync.
+//! Whatever a result does not positively prove is unverified or says nothing; it is never taken for sync.
 
-use crate::evidence::drift_name::{drift_names, short};
-use crate::evidence::event::{Status, Task, TaskResult};
+use crate::ansible::modules::Kind;
+use crate::evidence::drift_name::{DriftName, drift_names};
+use crate::evidence::task::{KnownTask, is_false, is_true, names_check_mode};
+use crate::evidence::task_result::{ModuleResult, Status, TaskResult};
+use crate::evidence::unverified::{WhyFailed, WhyUnreachable, WhyUnverified};
 
 /// What a result, or one item of a loop, shows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TaskOutcome {
-    /// It says nothing about the target: it ran on the controller, was not asked for, or only reported facts.
-    Nothing,
-    /// It read something on the target without comparing it.
-    Looked,
-    /// It compared what it manages and found it as it should be.
-    Verified,
     /// What it manages differs.
     Drifted {
         /// What differs; at least one name.
-        names: Vec<String>,
+        names: Vec<DriftName>,
         /// False where `changed` is only what a command says by default, or what was really changed.
         compared: bool,
     },
-    /// It cannot be taken for verified, and why.
-    Unverified(Cause, Option<String>),
-}
-
-/// Why a result is no proof.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Cause {
-    /// The host could not be reached, ignored or not.
-    Unreachable,
-    /// The task failed, ignored or rescued or neither.
-    Failed,
-    /// `failed_when` made a success of an answer that looks like a failure.
-    FailureHidden,
-    /// `no_log` hides whether `failed_when` made a success of a failure.
-    FailureCensored,
-    /// It was skipped because the run is in check mode.
-    SkippedInCheckMode,
-    /// It was skipped by a `when` on `ansible_check_mode`.
-    SkippedByCheckModeWhen,
-    /// It was skipped, and `no_log` hides why.
-    SkipCensored,
-    /// Its loop is over a file glob that matched nothing.
-    GlobMatchedNothing,
-    /// It started a job that nobody waited for.
-    JobNotAwaited,
-    /// `force: false`: content that exists is never compared.
-    NeverCompared,
-    /// `changed_when` replaces its answer, and no diff shows what the answer was.
-    ChangeHidden,
-    /// A loop reported fewer or more items than it has.
-    ItemsMissing,
+    /// It compared what it manages and found it as it should be.
+    Verified,
+    /// It read something on the target without comparing it.
+    Read,
+    /// It says nothing about a target: it was not asked for, ran on the controller, or describes no state.
+    NotAsked,
+    /// The user took it out of the verdict.
+    Waived,
+    /// It is no proof.
+    Unverified {
+        /// Why.
+        why: WhyUnverified,
+        /// What the module or Ansible said about it.
+        said: Option<String>,
+    },
 }
 
 /// Reasons Ansible gives where a task was not asked for, so that its skip leaves nothing unverified.
-const ORDINARY_SKIPS: [&str; 2] = ["Conditional result was False", "No items in the list"];
-
-/// Actions that run on the controller, whatever host they run for.
-const CONTROLLER_SIDE: [&str; 17] = [
-    "add_host",
-    "assert",
-    "debug",
-    "fail",
-    "group_by",
-    "import_playbook",
-    "import_role",
-    "import_tasks",
-    "include",
-    "include_role",
-    "include_tasks",
-    "include_vars",
-    "meta",
-    "pause",
-    "set_fact",
-    "set_stats",
-    "validate_argument_spec",
-];
-
-/// Actions that reach the target and say nothing about what it should be.
-const SAY_NOTHING: [&str; 6] = ["async_status", "gather_facts", "ping", "setup", "wait_for", "wait_for_connection"];
-
-/// Of [`CONTROLLER_SIDE`], those that bring in tasks: a skip of theirs skips all of them.
-const INCLUDES: [&str; 6] =
-    ["import_playbook", "import_role", "import_tasks", "include", "include_role", "include_tasks"];
-
-/// Modules that read the target and manage nothing. Names that end in `_facts` or `_info` belong here too.
-const READ_ONLY: [&str; 6] = ["fetch", "find", "getent", "slurp", "stat", "uri"];
-
-/// Modules that run whatever they are given: their exit code and `changed` mean what the playbook says they mean.
-const COMMANDS: [&str; 5] = ["command", "expect", "raw", "script", "shell"];
-
-/// Modules of ansible-core that support check mode in full, by their documentation. Only asked where `no_log` hides
-/// why a task was skipped.
-const SUPPORT_CHECK_MODE: [&str; 42] = [
-    "apt",
-    "apt_key",
-    "apt_repository",
-    "blockinfile",
-    "copy",
-    "cron",
-    "deb822_repository",
-    "debconf",
-    "dnf",
-    "dnf5",
-    "dpkg_selections",
-    "fetch",
-    "file",
-    "find",
-    "gather_facts",
-    "get_url",
-    "getent",
-    "git",
-    "group",
-    "hostname",
-    "iptables",
-    "known_hosts",
-    "lineinfile",
-    "mount_facts",
-    "package",
-    "package_facts",
-    "ping",
-    "pip",
-    "replace",
-    "rpm_key",
-    "service",
-    "service_facts",
-    "setup",
-    "slurp",
-    "stat",
-    "subversion",
-    "systemd",
-    "systemd_service",
-    "template",
-    "user",
-    "yum",
-    "yum_repository",
-];
+const CONDITION_WAS_FALSE: &str = "Conditional result was False";
+const NO_ITEMS: &str = "No items in the list";
 
 /// Messages of commands that only say that the exit code was not 0.
 const EXIT_CODE_MESSAGES: [&str; 2] = ["non-zero return code", "The command exited with a non-zero return code."];
 
-/// Judges one result or item. `on_controller` says that it ran on a localhost that is not among the hosts to check.
-pub fn task_outcome(task: &Task, result: &TaskResult<'_>, on_controller: bool) -> TaskOutcome {
-    match result.status {
-        Status::Unreachable => TaskOutcome::Unverified(Cause::Unreachable, result.answer().msg.clone()),
-        Status::Failed => TaskOutcome::Unverified(Cause::Failed, result.answer().msg.clone()),
+/// What a result stands in beside its task.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Circumstances {
+    /// It ran on a localhost that is not among the hosts to check.
+    pub on_controller: bool,
+    /// The user took its task or its play out of the verdict.
+    pub waived: bool,
+}
+
+/// Judges one result or item.
+pub fn task_outcome(known: &KnownTask, result: &TaskResult<'_>, circumstances: Circumstances) -> TaskOutcome {
+    let Circumstances { on_controller, waived } = circumstances;
+    let answer = result.answer();
+    let outcome = match result.status {
+        // A failure is never waived.
+        Status::Unreachable => {
+            return unverified(WhyUnverified::Unreachable(WhyUnreachable::of(answer.msg.as_deref())), answer.said());
+        }
+        Status::Failed => {
+            let messages = [&answer.msg, &answer.module_stderr].into_iter().flatten().map(String::as_str);
+            return unverified(WhyUnverified::Failed(WhyFailed::of(messages)), answer.said());
+        }
         // A handler acts on a change that was already seen.
-        Status::Skipped | Status::Ok if task.handler => TaskOutcome::Nothing,
-        Status::Skipped => skipped(task, result),
-        Status::Ok => answered(task, result, on_controller),
+        Status::Skipped | Status::Ok if known.task.handler => TaskOutcome::NotAsked,
+        Status::Skipped => skipped(known, result),
+        Status::Ok => answered(known, result, on_controller),
+    };
+    match outcome {
+        _ if waived => TaskOutcome::Waived,
+        TaskOutcome::Unverified { .. } if on_controller => TaskOutcome::NotAsked,
+        outcome => outcome,
     }
 }
 
-fn skipped(task: &Task, result: &TaskResult<'_>) -> TaskOutcome {
-    let module = short(&task.action);
-    let why = result.answer().why.as_deref().unwrap_or_default();
-    let doubt =
-        |doubt| TaskOutcome::Unverified(doubt, result.answer().msg.clone().or_else(|| result.answer().why.clone()));
-    if CONTROLLER_SIDE.contains(&module) && !INCLUDES.contains(&module) {
-        return TaskOutcome::Nothing;
+fn unverified(why: WhyUnverified, said: Option<String>) -> TaskOutcome {
+    TaskOutcome::Unverified { why, said }
+}
+
+fn skipped(known: &KnownTask, result: &TaskResult<'_>) -> TaskOutcome {
+    let KnownTask { task, module, .. } = known;
+    let answer = result.answer();
+    let because = |why| unverified(why, answer.said().or_else(|| answer.why_skipped().map(str::to_owned)));
+    if module.kind == Kind::Controller {
+        return TaskOutcome::NotAsked;
     }
     if result.censored {
-        let ordinary = task.when
-            && !task.when_check_mode
-            && (SUPPORT_CHECK_MODE.contains(&module) || CONTROLLER_SIDE.contains(&module));
-        return if ordinary { TaskOutcome::Nothing } else { doubt(Cause::SkipCensored) };
+        let known_to_run = module.supports_check_mode || module.kind == Kind::Include;
+        let ordinary = !task.when.is_empty() && !task.when_names_check_mode() && known_to_run;
+        return if ordinary { TaskOutcome::NotAsked } else { because(WhyUnverified::SkipCensored) };
     }
-    if !ORDINARY_SKIPS.contains(&why) {
-        return doubt(Cause::SkippedInCheckMode);
+    match answer.why_skipped() {
+        Some(NO_ITEMS) if task.loops_over_files() => because(WhyUnverified::GlobMatchedNothing),
+        Some(NO_ITEMS) => TaskOutcome::NotAsked,
+        Some(CONDITION_WAS_FALSE) => {
+            // From ansible-core 2.16 the condition that was false is named; before, any of them may have been it.
+            let by_check_mode = match &answer.false_condition {
+                Some(condition) => names_check_mode(condition),
+                None => task.when_names_check_mode(),
+            };
+            if by_check_mode { because(WhyUnverified::SkippedByCheckModeWhen) } else { TaskOutcome::NotAsked }
+        }
+        Some(_) | None => because(WhyUnverified::SkippedInCheckMode),
     }
-    if why == "No items in the list" {
-        return if task.glob { doubt(Cause::GlobMatchedNothing) } else { TaskOutcome::Nothing };
-    }
-    // From ansible-core 2.16 the condition that was false is named; before, any of them may have been it.
-    let by_check_mode = match &result.answer().condition {
-        Some(condition) => condition.contains("ansible_check_mode"),
-        None => task.when_check_mode,
-    };
-    if by_check_mode { doubt(Cause::SkippedByCheckModeWhen) } else { TaskOutcome::Nothing }
 }
 
-fn answered(task: &Task, result: &TaskResult<'_>, on_controller: bool) -> TaskOutcome {
-    let module = short(&task.action);
-    let command = COMMANDS.contains(&module);
-    let doubt = |doubt| TaskOutcome::Unverified(doubt, result.answer().msg.clone());
-    if result.answer().unfinished {
-        return doubt(Cause::JobNotAwaited);
+fn answered(known: &KnownTask, result: &TaskResult<'_>, on_controller: bool) -> TaskOutcome {
+    let KnownTask { task, module, .. } = known;
+    let answer = result.answer();
+    let because = |why| unverified(why, answer.said());
+    let command = module.kind == Kind::Command;
+    if answer.is_unfinished_job() {
+        return because(WhyUnverified::JobNotAwaited);
     }
-    if result.answer().failed_when && !result.changed && looks_failed(result, command) {
-        return doubt(Cause::FailureHidden);
+    if answer.failed_when_result.is_some() && !result.changed && looks_failed(answer, command) {
+        return because(WhyUnverified::FailureHidden);
     }
-    if result.censored && task.failed_when && !result.changed && !command {
-        return doubt(Cause::FailureCensored);
+    if result.censored && !task.failed_when.is_empty() && !result.changed && !command {
+        return because(WhyUnverified::FailureCensored);
     }
-    if on_controller || CONTROLLER_SIDE.contains(&module) {
-        return TaskOutcome::Nothing;
+    if on_controller || matches!(module.kind, Kind::Controller | Kind::Include) {
+        return TaskOutcome::NotAsked;
     }
-    let differs = task.changed_when
-        && result.answer().diff.iter().any(|diff| diff.differs || diff.keys.iter().any(|key| key != "state"));
+    let differs = task.replaces_changed()
+        && answer.diff.iter().any(|diff| diff.differs || diff.keys.iter().any(|key| key != "state"));
     if result.changed || differs {
-        let compared = if command { task.changed_when } else { !result.real };
-        return TaskOutcome::Drifted { names: drift_names(task, result), compared };
+        let compared = if command { task.replaces_changed() } else { result.check_mode };
+        return TaskOutcome::Drifted { names: drift_names(known, result), compared };
     }
-    if SAY_NOTHING.contains(&module) {
-        return TaskOutcome::Nothing;
+    match module.kind {
+        Kind::Action | Kind::Controller | Kind::Include => TaskOutcome::NotAsked,
+        // Held back by `creates`, it proves nothing.
+        Kind::Command if !answer.delta => TaskOutcome::NotAsked,
+        // Where it ran, a `changed_when` that can be true makes it a check.
+        Kind::Command if task.replaces_changed() && !task.never_changed() => TaskOutcome::Verified,
+        Kind::Reads | Kind::Command => TaskOutcome::Read,
+        Kind::Compares if never_compared(known, answer) => because(WhyUnverified::NeverCompared),
+        Kind::Compares if task.replaces_changed() && (task.hides_diff() || result.censored) => {
+            because(WhyUnverified::ChangeHidden)
+        }
+        Kind::Compares => TaskOutcome::Verified,
     }
-    if read_only(module) {
-        return TaskOutcome::Looked;
-    }
-    if command {
-        // Held back by `creates`, it proves nothing. Where it ran, a `changed_when` that can be true makes it a check.
-        return match (result.answer().ran, task.changed_when && !task.never_changed) {
-            (false, _) => TaskOutcome::Nothing,
-            (true, false) => TaskOutcome::Looked,
-            (true, true) => TaskOutcome::Verified,
-        };
-    }
-    if result.answer().force_false || (task.default_force_false && ["copy", "template", "get_url"].contains(&module)) {
-        return doubt(Cause::NeverCompared);
-    }
-    if task.changed_when && (task.no_diff || result.censored) {
-        return doubt(Cause::ChangeHidden);
-    }
-    TaskOutcome::Verified
+}
+
+/// Whether content that is there already was left out of the comparison.
+fn never_compared(known: &KnownTask, answer: &ModuleResult) -> bool {
+    let KnownTask { task, module, .. } = known;
+    let force = answer.arg("force");
+    force.is_some_and(is_false)
+        || (module.needs_checksum && !force.is_some_and(is_true) && answer.arg("checksum").is_none())
+        || (module.force_replaces_content && task.default_may_be_false("force"))
 }
 
 /// A module cannot fail without a message, an exception or an exit code; without one it did not fail.
-fn looks_failed(result: &TaskResult<'_>, command: bool) -> bool {
-    let rc = result.answer().rc.is_some_and(|rc| rc != 0);
-    match &result.answer().msg {
-        _ if result.answer().exception && !command => true,
+fn looks_failed(answer: &ModuleResult, command: bool) -> bool {
+    let rc = answer.rc.is_some_and(|rc| rc != 0);
+    match &answer.msg {
+        _ if answer.exception && !command => true,
         // A command's exit code is its answer; held back by `creates` it says why and exits 0.
-        Some(msg) if command => result.answer().rc != Some(0) && !(rc && EXIT_CODE_MESSAGES.contains(&msg.as_str())),
+        Some(msg) if command => answer.rc != Some(0) && !(rc && EXIT_CODE_MESSAGES.contains(&msg.as_str())),
         Some(_) => true,
-        None => rc && !command,
+        None => answer.module_stderr.is_some() || (rc && !command),
     }
-}
-
-fn read_only(module: &str) -> bool {
-    READ_ONLY.contains(&module) || module.ends_with("_facts") || module.ends_with("_info")
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Cause::*;
-    use super::TaskOutcome::{Looked, Nothing, Verified};
+    use super::TaskOutcome::{NotAsked, Read, Verified};
+    use super::WhyUnverified::*;
     use super::*;
+    use crate::evidence::task::Task;
 
     /// Weighs an answer to a task, both as the callback writes them: what is left out is `false` or not there.
     fn outcome_of(action: &str, task: &str, result: &str) -> TaskOutcome {
-        let task = format!(r#"{{"task":0,"name":"t","action":"{action}","place":null{task}}}"#);
-        let result = format!(r#"{{"task":0,"host":"h","items":null,"on":null{result}}}"#);
-        task_outcome(&serde_json::from_str(&task).unwrap(), &serde_json::from_str(&result).unwrap(), false)
+        let task = format!(r#"{{"number":0,"name":"t","action":"{action}","place":null{task}}}"#);
+        let result = format!(r#"{{"task":0,"host":"h","items":null{result}}}"#);
+        let known = KnownTask::new(serde_json::from_str::<Task>(&task).unwrap(), false);
+        task_outcome(&known, &serde_json::from_str(&result).unwrap(), Circumstances::default())
     }
 
-    fn doubted(evidence: &TaskOutcome) -> Option<Cause> {
-        if let TaskOutcome::Unverified(doubt, _) = evidence { Some(*doubt) } else { None }
+    fn why(outcome: &TaskOutcome) -> Option<WhyUnverified> {
+        if let TaskOutcome::Unverified { why, .. } = outcome { Some(*why) } else { None }
     }
 
     const SKIPPED: &str = r#","status":"skipped""#;
@@ -264,68 +190,71 @@ mod tests {
     const OK: &str = r#","status":"ok""#;
 
     fn skipped_because(why: &str) -> String {
-        format!(r#"{SKIPPED},"answer":{{"why":"{why}"}}"#)
+        format!(r#"{SKIPPED},"answer":{{"skip_reason":"{why}"}}"#)
     }
 
     #[test]
     fn a_skip_is_ordinary_only_where_ansible_says_so() {
         let by_when = skipped_because("Conditional result was False");
-        assert_eq!(outcome_of("copy", r#","when":true"#, &by_when), Nothing);
+        assert_eq!(outcome_of("copy", r#","when":["other"]"#, &by_when), NotAsked);
         let in_check_mode = skipped_because("Command would have run if not in check mode");
-        assert_eq!(doubted(&outcome_of("command", "", &in_check_mode)), Some(SkippedInCheckMode));
-        assert_eq!(doubted(&outcome_of("copy", r#","when":true"#, SKIPPED)), Some(SkippedInCheckMode));
-        let on_check_mode = r#","when":true,"when_check_mode":true"#;
-        assert_eq!(doubted(&outcome_of("copy", on_check_mode, &by_when)), Some(SkippedByCheckModeWhen));
+        assert_eq!(why(&outcome_of("command", "", &in_check_mode)), Some(SkippedInCheckMode));
+        assert_eq!(why(&outcome_of("copy", r#","when":["other"]"#, SKIPPED)), Some(SkippedInCheckMode));
+        let on_check_mode = r#","when":["other","not ansible_check_mode"]"#;
+        assert_eq!(why(&outcome_of("copy", on_check_mode, &by_when)), Some(SkippedByCheckModeWhen));
         let named = |condition: &str| {
-            format!(r#"{SKIPPED},"answer":{{"why":"Conditional result was False","condition":"{condition}"}}"#)
+            format!(
+                r#"{SKIPPED},"answer":{{"skip_reason":"Conditional result was False","false_condition":"{condition}"}}"#
+            )
         };
-        assert_eq!(outcome_of("copy", on_check_mode, &named("other")), Nothing);
-        assert_eq!(doubted(&outcome_of("copy", "", &named("not ansible_check_mode"))), Some(SkippedByCheckModeWhen));
+        assert_eq!(outcome_of("copy", on_check_mode, &named("other")), NotAsked);
+        assert_eq!(why(&outcome_of("copy", "", &named("not ansible_check_mode"))), Some(SkippedByCheckModeWhen));
         let nothing_to_do = skipped_because("No items in the list");
-        assert_eq!(outcome_of("copy", "", &nothing_to_do), Nothing);
-        assert_eq!(doubted(&outcome_of("copy", r#","glob":true"#, &nothing_to_do)), Some(GlobMatchedNothing));
+        assert_eq!(outcome_of("copy", "", &nothing_to_do), NotAsked);
+        assert_eq!(why(&outcome_of("copy", r#","loop_with":"fileglob""#, &nothing_to_do)), Some(GlobMatchedNothing));
     }
 
     #[test]
     fn a_hidden_skip_is_ordinary_only_for_what_check_mode_never_skips() {
-        let when = r#","when":true"#;
+        let when = r#","when":["other"]"#;
         for action in ["ansible.builtin.copy", "setup", "ansible.builtin.include_tasks", "stat"] {
-            assert_eq!(outcome_of(action, when, HIDDEN_SKIP), Nothing, "{action}");
-            assert_eq!(doubted(&outcome_of(action, "", HIDDEN_SKIP)), Some(SkipCensored), "{action}");
-            let on_check_mode = r#","when":true,"when_check_mode":true"#;
-            assert_eq!(doubted(&outcome_of(action, on_check_mode, HIDDEN_SKIP)), Some(SkipCensored), "{action}");
+            assert_eq!(outcome_of(action, when, HIDDEN_SKIP), NotAsked, "{action}");
+            assert_eq!(why(&outcome_of(action, "", HIDDEN_SKIP)), Some(SkipCensored), "{action}");
+            let on_check_mode = r#","when":["other","not ansible_check_mode"]"#;
+            assert_eq!(why(&outcome_of(action, on_check_mode, HIDDEN_SKIP)), Some(SkipCensored), "{action}");
         }
         for action in ["command", "ansible.builtin.uri", "assemble", "acme.site.push", "acme.site.push_info"] {
-            assert_eq!(doubted(&outcome_of(action, when, HIDDEN_SKIP)), Some(SkipCensored), "{action}");
+            assert_eq!(why(&outcome_of(action, when, HIDDEN_SKIP)), Some(SkipCensored), "{action}");
         }
     }
 
     #[test]
     fn a_failure_that_was_hidden_is_told_from_an_answer() {
-        let judged = |answer: &str| format!(r#"{OK},"answer":{{"failed_when":true{answer}}}"#);
-        let set = r#","failed_when":true"#;
-        assert_eq!(doubted(&outcome_of("copy", set, &judged(r#","msg":"no such user""#))), Some(FailureHidden));
-        assert_eq!(doubted(&outcome_of("copy", set, &judged(r#","exception":true"#))), Some(FailureHidden));
-        assert_eq!(doubted(&outcome_of("mount", set, &judged(r#","rc":1"#))), Some(FailureHidden));
+        let judged = |answer: &str| format!(r#"{OK},"answer":{{"failed_when_result":false{answer}}}"#);
+        let set = r#","failed_when":["false"]"#;
+        assert_eq!(why(&outcome_of("copy", set, &judged(r#","msg":"no such user""#))), Some(FailureHidden));
+        assert_eq!(why(&outcome_of("copy", set, &judged(r#","exception":true"#))), Some(FailureHidden));
+        assert_eq!(why(&outcome_of("mount", set, &judged(r#","rc":1"#))), Some(FailureHidden));
         assert_eq!(outcome_of("copy", set, &judged("")), Verified);
-        let ran = r#","rc":1,"ran":true,"msg":"non-zero return code""#;
-        assert_eq!(outcome_of("command", set, &judged(ran)), Looked);
+        let ran = r#","rc":1,"delta":true,"msg":"non-zero return code""#;
+        assert_eq!(outcome_of("command", set, &judged(ran)), Read);
         let hidden = format!(r#"{OK},"censored":true"#);
-        assert_eq!(doubted(&outcome_of("copy", set, &hidden)), Some(FailureCensored));
+        assert_eq!(why(&outcome_of("copy", set, &hidden)), Some(FailureCensored));
         assert_eq!(outcome_of("copy", "", &hidden), Verified);
     }
 
     #[test]
     fn a_command_proves_what_its_changed_when_compares() {
-        let ran = format!(r#"{OK},"answer":{{"ran":true,"rc":0}}"#);
-        assert_eq!(outcome_of("command", r#","changed_when":true"#, &ran), Verified);
-        assert_eq!(outcome_of("command", r#","changed_when":true,"never_changed":true"#, &ran), Looked);
-        assert_eq!(outcome_of("command", "", &ran), Looked);
-        assert_eq!(outcome_of("command", r#","changed_when":true"#, OK), Nothing);
-        let changed = format!(r#"{OK},"changed":true,"answer":{{"ran":true,"rc":0}}"#);
+        let ran = format!(r#"{OK},"answer":{{"delta":true,"rc":0}}"#);
+        assert_eq!(outcome_of("command", r#","changed_when":["x.rc == 1"]"#, &ran), Verified);
+        assert_eq!(outcome_of("command", r#","changed_when":["False"]"#, &ran), Read);
+        assert_eq!(outcome_of("command", "", &ran), Read);
+        assert_eq!(outcome_of("command", r#","changed_when":["x.rc == 1"]"#, OK), NotAsked);
+        let changed = format!(r#"{OK},"changed":true,"answer":{{"delta":true,"rc":0}}"#);
         let TaskOutcome::Drifted { compared, .. } = outcome_of("command", "", &changed) else { panic!("no drift") };
         assert!(!compared, "a command says changed by default");
-        let TaskOutcome::Drifted { compared, .. } = outcome_of("command", r#","changed_when":true"#, &changed) else {
+        let TaskOutcome::Drifted { compared, .. } = outcome_of("command", r#","changed_when":["x.rc == 1"]"#, &changed)
+        else {
             panic!("no drift")
         };
         assert!(compared);
@@ -333,15 +262,18 @@ mod tests {
 
     #[test]
     fn what_was_never_compared_is_no_sync() {
-        let old = format!(r#"{OK},"answer":{{"force_false":true}}"#);
-        assert_eq!(doubted(&outcome_of("copy", "", &old)), Some(NeverCompared));
-        assert_eq!(doubted(&outcome_of("template", r#","default_force_false":true"#, OK)), Some(NeverCompared));
-        assert_eq!(outcome_of("lineinfile", r#","default_force_false":true"#, OK), Verified);
-        let set = r#","changed_when":true"#;
-        assert_eq!(doubted(&outcome_of("copy", &format!(r#"{set},"no_diff":true"#), OK)), Some(ChangeHidden));
-        assert_eq!(doubted(&outcome_of("copy", set, &format!(r#"{OK},"censored":true"#))), Some(ChangeHidden));
+        let old = format!(r#"{OK},"answer":{{"args":{{"force":"False"}}}}"#);
+        assert_eq!(why(&outcome_of("copy", "", &old)), Some(NeverCompared));
         assert_eq!(
-            doubted(&outcome_of("copy", "", &format!(r#"{OK},"answer":{{"unfinished":true}}"#))),
+            why(&outcome_of("template", r#","module_defaults":{"copy":{"force":"no"}}"#, OK)),
+            Some(NeverCompared)
+        );
+        assert_eq!(outcome_of("lineinfile", r#","module_defaults":{"copy":{"force":"no"}}"#, OK), Verified);
+        let set = r#","changed_when":["x.rc == 1"]"#;
+        assert_eq!(why(&outcome_of("copy", &format!(r#"{set},"diff":"False""#), OK)), Some(ChangeHidden));
+        assert_eq!(why(&outcome_of("copy", set, &format!(r#"{OK},"censored":true"#))), Some(ChangeHidden));
+        assert_eq!(
+            why(&outcome_of("copy", "", &format!(r#"{OK},"answer":{{"job":"j1","finished":false}}"#))),
             Some(JobNotAwaited)
         );
     }
@@ -349,33 +281,49 @@ mod tests {
     #[test]
     fn reading_and_the_controller_prove_nothing() {
         for action in ["stat", "ansible.builtin.slurp", "mysql_info", "service_facts"] {
-            assert_eq!(outcome_of(action, "", OK), Looked, "{action}");
+            assert_eq!(outcome_of(action, "", OK), Read, "{action}");
         }
         for action in ["setup", "debug", "set_fact", "ansible.builtin.assert", "wait_for"] {
-            assert_eq!(outcome_of(action, "", OK), Nothing, "{action}");
+            assert_eq!(outcome_of(action, "", OK), NotAsked, "{action}");
         }
         let changed = format!(r#"{OK},"changed":true"#);
-        assert_eq!(outcome_of("add_host", "", &changed), Nothing);
+        assert_eq!(outcome_of("add_host", "", &changed), NotAsked);
     }
 
     #[test]
     fn a_handler_proves_nothing_unless_it_fails() {
         let handler = r#","handler":true"#;
-        assert_eq!(outcome_of("service", handler, &format!(r#"{OK},"changed":true"#)), Nothing);
-        assert_eq!(outcome_of("command", handler, SKIPPED), Nothing);
-        assert_eq!(doubted(&outcome_of("service", handler, r#","status":"failed""#)), Some(Failed));
-        assert_eq!(doubted(&outcome_of("service", "", r#","status":"unreachable""#)), Some(Unreachable));
+        assert_eq!(outcome_of("service", handler, &format!(r#"{OK},"changed":true"#)), NotAsked);
+        assert_eq!(outcome_of("command", handler, SKIPPED), NotAsked);
+        assert_eq!(why(&outcome_of("service", handler, r#","status":"failed""#)), Some(Failed(WhyFailed::Other)));
+        assert_eq!(
+            why(&outcome_of("service", "", r#","status":"unreachable""#)),
+            Some(Unreachable(WhyUnreachable::Other))
+        );
     }
 
     #[test]
     fn a_diff_tells_what_changed_when_hides() {
         let with =
             |keys: &str| format!(r#"{OK},"answer":{{"path":"/etc/a","diff":[{{"header":null,"path":null{keys}}}]}}"#);
-        let set = r#","changed_when":true"#;
-        let drifted = |evidence| matches!(evidence, TaskOutcome::Drifted { compared: true, .. });
+        let set = r#","changed_when":["x.rc == 1"]"#;
+        let drifted = |outcome| matches!(outcome, TaskOutcome::Drifted { compared: true, .. });
         assert!(drifted(outcome_of("file", set, &with(r#","keys":["mode"]"#))));
         assert!(drifted(outcome_of("copy", set, &with(r#","differs":true"#))));
         assert_eq!(outcome_of("file", set, &with(r#","keys":["state"]"#)), Verified);
         assert_eq!(outcome_of("file", "", &with(r#","keys":["mode"]"#)), Verified);
+    }
+
+    #[test]
+    fn a_waiver_takes_everything_out_but_a_failure() {
+        let known = KnownTask::new(Task { action: "copy".to_owned(), ..Task::default() }, true);
+        let waived = Circumstances { waived: true, ..Circumstances::default() };
+        let outcome = |status: &str| {
+            let result = format!(r#"{{"task":0,"host":"h","changed":true,"status":"{status}"}}"#);
+            task_outcome(&known, &serde_json::from_str(&result).unwrap(), waived)
+        };
+        assert_eq!(outcome("ok"), TaskOutcome::Waived);
+        assert_eq!(outcome("skipped"), TaskOutcome::Waived);
+        assert_eq!(why(&outcome("failed")), Some(Failed(WhyFailed::Other)));
     }
 }

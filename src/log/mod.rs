@@ -1,4 +1,6 @@
-//! Prints the log's lines. Nothing else in this program does.
+//! Prints the step's own lines, each in one write.
+//!
+//! Not here: the sentences ([`messages`]), and what Ansible prints, which the process stage shows while it runs.
 
 pub mod messages;
 
@@ -18,12 +20,12 @@ pub struct Log {
 }
 
 impl Log {
-    /// A log that is coloured where colours are seen and `NO_COLOR` is not set.
+    /// A log that is coloured where its reader sees colours and `NO_COLOR` is not set.
     pub fn new(environment: &[(OsString, OsString)]) -> Self {
         let value = |name: &str| environment.iter().find(|(key, _)| key == name).map(|(_, value)| value);
         // Woodpecker gives a step no terminal and shows colours all the same.
-        let seen = std::io::stdout().is_terminal() || value("CI").is_some_and(|value| value == "woodpecker");
-        Self { colour: seen && value("NO_COLOR").is_none_or(|value| value.is_empty()), redactor: None }
+        let shows_colour = std::io::stdout().is_terminal() || value("CI").is_some_and(|value| value == "woodpecker");
+        Self { colour: shows_colour && value("NO_COLOR").is_none_or(|value| value.is_empty()), redactor: None }
     }
 
     /// The same log, out of which a redactor takes the secrets.
@@ -32,18 +34,26 @@ impl Log {
         Self { redactor, ..self.clone() }
     }
 
-    /// Prints lines, errors to stderr. A log that cannot be written is no reason to keep a status from being delivered.
+    /// Prints lines, errors and hints to stderr.
     pub fn say(&self, lines: impl IntoIterator<Item = Line>) {
         for line in lines {
             let painted = line.painted(self.colour);
-            let text = match &self.redactor {
+            let mut text = match &self.redactor {
                 None => painted,
                 Some(redactor) => redactor.text(&painted),
             };
+            text.push('\n');
+            // A log that cannot be written is no reason to keep a status from being delivered.
             let _ = match line.tone {
-                Tone::Error | Tone::Remedy => writeln!(std::io::stderr(), "{text}"),
-                Tone::Step | Tone::Plain | Tone::Good | Tone::Warning => writeln!(std::io::stdout(), "{text}"),
+                Tone::Error | Tone::Remedy => write_at_once(&mut std::io::stderr(), &text),
+                Tone::Step | Tone::Plain | Tone::Good | Tone::Warning => write_at_once(&mut std::io::stdout(), &text),
             };
         }
     }
+}
+
+/// Whoever reads both streams sees whole lines only if each is one write: stderr is not buffered.
+fn write_at_once(stream: &mut impl Write, line: &str) -> std::io::Result<()> {
+    stream.write_all(line.as_bytes())?;
+    stream.flush()
 }

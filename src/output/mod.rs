@@ -1,4 +1,5 @@
-//! What may be shown: secrets and terminal tricks are taken out.
+//! What may be shown: secrets and control sequences are taken out of everything that is printed or sent.
 
+pub mod escape;
 pub mod redact;
 pub mod terminal;

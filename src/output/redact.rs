@@ -9,8 +9,6 @@ use base64::Engine as _;
 use base64::prelude::{BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE_NO_PAD};
 use serde_json::Value;
 
-use crate::settings::{Secret, Settings};
-
 /// What stands in the place of a secret.
 pub const MASK: &[u8] = b"********";
 
@@ -19,9 +17,6 @@ pub const SHORTEST: usize = 4;
 
 /// The shortest line of a secret with several lines that is looked for on its own, in bytes.
 const SHORTEST_LINE: usize = 8;
-
-/// Extra variables are secret where their name says so: most of them are paths and host names.
-const SECRET_NAMES: [&str; 6] = ["pass", "secret", "token", "key", "credential", "private"];
 
 /// How many bits of [`hash`] are kept.
 const BITS: u32 = 12;
@@ -51,49 +46,6 @@ struct Wanted {
 impl std::fmt::Debug for Redactor {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Redactor").finish_non_exhaustive()
-    }
-}
-
-/// A redactor of every secret that the settings hold, and of `others`; `None` where there is none.
-pub fn redactor(settings: &Settings, others: &[Secret]) -> Option<Redactor> {
-    let from_vars = secret_extra_vars(settings);
-    let others = others.iter().map(Secret::expose);
-    Redactor::new(secrets(settings).into_iter().chain(from_vars.iter().map(String::as_str)).chain(others))
-}
-
-fn secrets(settings: &Settings) -> Vec<&str> {
-    let ansible = &settings.ansible;
-    let mut secrets: Vec<&str> =
-        [&ansible.ssh.private_key, &ansible.vault_password].into_iter().flatten().map(Secret::expose).collect();
-    if let Some(status_server) = &settings.status_server {
-        secrets.extend(status_server.token.iter().map(Secret::expose));
-        secrets.extend(status_server.basic_auth.iter().map(|(_, password)| password.expose()));
-        secrets.extend(status_server.headers.iter().map(|(_, value)| value.expose()));
-    }
-    secrets
-}
-
-/// The extra variables whose names say that they are secret, at any depth.
-fn secret_extra_vars(settings: &Settings) -> Vec<String> {
-    let Some(Ok(value)) = settings.ansible.extra_vars.as_ref().map(|vars| serde_json::from_str(vars.expose())) else {
-        return Vec::new();
-    };
-    let mut found = Vec::new();
-    collect(&value, false, &mut found);
-    found
-}
-
-fn collect(value: &Value, secret: bool, found: &mut Vec<String>) {
-    match value {
-        Value::Object(map) => {
-            for (name, value) in map {
-                let name = name.to_lowercase();
-                collect(value, secret || SECRET_NAMES.iter().any(|part| name.contains(part)), found);
-            }
-        }
-        Value::Array(list) => list.iter().for_each(|value| collect(value, secret, found)),
-        Value::String(text) if secret => found.push(text.clone()),
-        _ => {}
     }
 }
 
@@ -299,23 +251,5 @@ mod tests {
         assert_eq!(out, b"hunter\n");
         redactor.pass(b"prompt: h", &mut out);
         assert_eq!(out, b"hunter\nprompt: ");
-    }
-
-    #[test]
-    fn extra_vars_are_secret_by_their_names() {
-        let environment = [
-            ("PLUGIN_PLAYBOOK", "p.yml"),
-            ("PLUGIN_REPO_NAME", "r"),
-            ("PLUGIN_SERVER_NAME", "s"),
-            ("PLUGIN_DRY_RUN", "yes"),
-            ("PLUGIN_STATUS_SERVER_TOKEN", "bearer-value"),
-            ("PLUGIN_GITOPS_STATUS_SERVER_URL", "http://status"),
-            ("PLUGIN_HEADERS", r#"{"X-Scope":"header-value"}"#),
-            ("PLUGIN_VAULT_PASSWORD", "vault-value"),
-            ("PLUGIN_EXTRA_VARS", r#"{"etc":"/etc","db":{"Password":"deep"},"tokens":["one","two"]}"#),
-        ];
-        let settings = Settings::read(environment.map(|(name, value)| (name.into(), value.into()))).unwrap();
-        assert_eq!(secret_extra_vars(&settings), ["deep", "one", "two"]);
-        assert_eq!(secrets(&settings), ["vault-value", "bearer-value", "header-value"]);
     }
 }

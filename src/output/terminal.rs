@@ -1,5 +1,5 @@
-//! Takes the teeth out of a stream of text that comes from elsewhere: it cannot move the cursor, and none of its lines
-//! can pass for one of the log's own. Colours stay, and end with their line, as Ansible's own do.
+//! Makes a stream of text from elsewhere safe to show: it cannot move the cursor, and none of its lines looks like one of
+//! the log's own. Colours stay, and end with their line, as Ansible's own do.
 
 /// What begins a line of our own: a heading such as `[2/4]`, or the check mark of a delivery.
 const MARK: &[u8] = "✓".as_bytes();

@@ -1,18 +1,69 @@
-//! The settings table: each setting once, as the field that holds it and the row that explains it.
+//! The settings table: one row for each setting, from which `--help`, the documentation and the reading are made.
+//!
+//! What is not here: how a value is read (`read`) and what it means (the modules of the groups).
 
-use serde::Deserialize;
-
-/// One row of the settings table: the source of `--help`, and what the documentation is checked against.
+/// One row of the table.
 #[derive(Debug)]
 pub struct Setting {
     /// The setting's name in a pipeline file, lower case.
     pub name: &'static str,
-    /// What kind of value it takes, as the table words it.
+    /// Where a person looks for it.
+    pub group: Group,
+    /// What kind of value it takes, as the documentation words it.
     pub kind: &'static str,
-    /// The default as the table words it; empty when there is none.
-    pub default: &'static str,
-    /// What it does, in one sentence.
+    /// What holds where it is not set.
+    pub default: DefaultValue,
+    /// What of its value must not be seen.
+    pub secrecy: Secrecy,
+    /// What it does, in full sentences.
     pub help: &'static str,
+}
+
+/// The groups of the table, in its order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Group {
+    /// What a step cannot do without.
+    Basics,
+    /// How `ansible-playbook` runs.
+    Playbook,
+    /// How the servers are reached, and what opens vaults.
+    Access,
+    /// Which results count.
+    Counting,
+    /// What becomes of the result.
+    Result,
+    /// How the status server is reached.
+    Delivery,
+}
+
+/// What holds where a setting is not set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DefaultValue {
+    /// Nothing.
+    Nothing,
+    /// The step fails without it.
+    Required,
+    /// The step fails without it, unless these words are true.
+    RequiredUnless(&'static str),
+    /// This value, in the form it would be typed in.
+    Value(&'static str),
+    /// What these words say.
+    Words(&'static str),
+}
+
+/// What of a setting's value must not be seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Secrecy {
+    /// Nothing.
+    Public,
+    /// The password in a URL.
+    Password,
+    /// All of it.
+    Whole,
+    /// The values of a map.
+    Values,
+    /// Those values of a map whose names say that they are secret; none is shown in an error.
+    NamedValues,
 }
 
 impl Setting {
@@ -20,69 +71,147 @@ impl Setting {
     pub fn variable(&self) -> String {
         format!("{PREFIX}{}", self.name.to_uppercase())
     }
+
+    /// The row of a name, if it is a setting's.
+    pub(crate) fn named(name: &str) -> Option<&'static Self> {
+        TABLE.iter().copied().find(|setting| setting.name == name)
+    }
+}
+
+impl Group {
+    /// The heading of the group.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Basics => "The basics",
+            Self::Playbook => "Running the playbook",
+            Self::Access => "Access to the servers",
+            Self::Counting => "What counts",
+            Self::Result => "What becomes of the result",
+            Self::Delivery => "Connection to the status server",
+        }
+    }
+}
+
+impl DefaultValue {
+    /// The default as the table words it; empty when there is none.
+    pub fn words(self) -> String {
+        match self {
+            Self::Nothing => String::new(),
+            Self::Required => "required".to_owned(),
+            Self::RequiredUnless(condition) => format!("required, unless {condition}"),
+            Self::Value(text) | Self::Words(text) => text.to_owned(),
+        }
+    }
 }
 
 /// What Woodpecker puts before a setting's name.
 pub(crate) const PREFIX: &str = "PLUGIN_";
 
-/// Declares each setting once: the field that holds it as typed, and its row in the table.
+/// Declares each setting once, as a constant of its own and as a row of [`TABLE`].
 macro_rules! settings {
-    ($($field:ident $name:literal $kind:literal $default:literal $help:literal;)*) => {
-        /// The settings as typed: text, or nothing where the variable is missing.
-        #[derive(Debug, Default, Deserialize)]
-        #[serde(default)]
-        pub(crate) struct RawSettings {
-            $(#[serde(rename = $name)] pub $field: Option<String>,)*
-        }
+    ($($group:ident { $($constant:ident $name:literal, $kind:literal, $default:expr, $secrecy:ident, $help:literal;)* })*) => {
+        $($(
+            pub(crate) static $constant: Setting = Setting {
+                name: $name,
+                group: Group::$group,
+                kind: $kind,
+                default: $default,
+                secrecy: Secrecy::$secrecy,
+                help: $help,
+            };
+        )*)*
 
-        /// Every setting, in the order the documentation lists them.
-        pub const TABLE: &[Setting] = &[
-            $(Setting { name: $name, kind: $kind, default: $default, help: $help },)*
-        ];
+        /// Every setting, in the order the documentation lists them: group by group.
+        pub static TABLE: &[&Setting] = &[$($(&$constant,)*)*];
     };
 }
 
+use DefaultValue::{Nothing, Required, RequiredUnless, Value, Words};
+
 settings! {
-    gitops_status_server_url "gitops_status_server_url" "URL" "required, but for `dry_run`"
-        "base URL of the status server; the payload goes to `<url>/api/status`";
-    repo_name "repo_name" "string" "`$CI_REPO_NAME`" "`repo` in the payload";
-    server_name "server_name" "string" "required, but for `per_host`" "`server` in the payload";
-    playbook "playbook" "list" "required" "playbooks, run in one `ansible-playbook` call";
-    inventory "inventory" "list" "Ansible's own" "inventory paths, or an inline host list such as `web01,`";
-    check "check" "bool" "`true`"
-        "run with `--check --diff`; `false`: the playbook is a read-only drift check and prints markers";
-    limit "limit" "list" "" "Ansible's `--limit`";
-    tags "tags" "list" "" "Ansible's `--tags`";
-    skip_tags "skip_tags" "list" "" "Ansible's `--skip-tags`";
-    extra_vars "extra_vars" "map or list" "" "extra variables, a map or `key=value` items; passed in a private file";
-    user "user" "string" "" "the remote user";
-    use_become "become" "bool" "`false`" "become root (or the playbook's become user) on the servers";
-    forks "forks" "number" "Ansible's own" "how many hosts Ansible talks to at once";
-    verbosity "verbosity" "number" "`0`" "0 to 6, Ansible's `-v` to `-vvvvvv`";
-    ansible_config "ansible_config" "path" "Ansible's search"
-        "the `ansible.cfg` to use; Ansible ignores one it finds in a world-writable workspace";
-    ansible_env "ansible_env" "map" "" "further `ANSIBLE_*` variables";
-    args "args" "list" "" "further `ansible-playbook` arguments, as typed";
-    galaxy_requirements "galaxy_requirements" "path" "" "roles and collections to install before the run, only what is missing";
-    timeout "timeout" "duration" "`10m`" "of the whole playbook run";
-    ssh_private_key "ssh_private_key" "secret" "" "text of the private key";
-    ssh_known_hosts "ssh_known_hosts" "text" "" "known_hosts lines; with it, host keys are checked strictly";
-    host_key_checking "host_key_checking" "bool" "Ansible's own" "`false` accepts any host key, with a warning";
-    vault_password "vault_password" "secret" "" "password of vaulted variables";
-    status_server_token "status_server_token" "secret" "" "sent as `Authorization: Bearer ...`";
-    headers "headers" "map" "" "further request headers; their values are kept secret";
-    ca_cert "ca_cert" "PEM text or path" "system roots" "certificate authority to trust besides the system's";
-    insecure_skip_verify "insecure_skip_verify" "bool" "`false`" "do not verify the status server's certificate, with a warning";
-    http_timeout "http_timeout" "duration" "`10s`" "of one attempt to deliver";
-    retry_for "retry_for" "duration" "`60s`" "of all attempts to deliver together";
-    relative_to "relative_to" "path" "" "`/etc` turns `/etc/rsyslog.d/30-lab.conf` into `rsyslog.d/30-lab.conf`";
-    ignore "ignore" "list of globs" "" "drifted files that do not count";
-    ignore_tasks "ignore_tasks" "list of globs" "" "tasks that count neither as drift nor as unverified";
-    ignore_plays "ignore_plays" "list of globs" "" "the same for whole plays, also ones that match no host";
-    fail_on_drift "fail_on_drift" "bool" "`false`" "exit 2 on `OUT_OF_SYNC`, after delivery";
-    report_unknown "report_unknown" "bool" "`false`" "also deliver `UNKNOWN`";
-    per_host "per_host" "bool" "`false`" "one payload per inventory host, `server` is its inventory name";
-    details "details" "bool" "`false`" "add `details` to the payload";
-    dry_run "dry_run" "bool" "`false`" "print the payload, send nothing";
-    payload_file "payload_file" "path" "" "also write the payload there, whole or not at all";
+    Basics {
+    GITOPS_STATUS_SERVER_URL "gitops_status_server_url", "URL", RequiredUnless("dry_run is set"), Password,
+        "The base URL of the status server. The payload is sent to its path /api/status.";
+    REPO_NAME "repo_name", "text", Words("$CI_REPO_NAME"), Public,
+        "The name of the repository, sent as repo in the payload.";
+    SERVER_NAME "server_name", "text", RequiredUnless("per_host is set"), Public,
+        "The name that the dashboard shows, sent as server in the payload.";
+    PLAYBOOK "playbook", "list", Required, Public,
+        "The playbooks to run, all in one call of ansible-playbook.";
+    INVENTORY "inventory", "list", Words("Ansible's own"), Public,
+        "Where the servers are listed: paths, or an inline list such as web01, (with a comma).";
+    }
+
+    Playbook {
+    CHECK "check", "bool", Value("true"), Public,
+        "Runs the playbook with --check --diff. Set it to false for a playbook that only reads and prints its own result.";
+    LIMIT "limit", "list", Nothing, Public, "Runs the playbook only on these hosts and groups, as --limit does.";
+    TAGS "tags", "list", Nothing, Public, "Runs only tasks with these tags, as --tags does.";
+    SKIP_TAGS "skip_tags", "list", Nothing, Public, "Leaves out tasks with these tags, as --skip-tags does.";
+    EXTRA_VARS "extra_vars", "map or list", Nothing, NamedValues,
+        "Extra variables, as a map or as key=value items. They are passed in a private file.";
+    FORKS "forks", "number", Words("by cores and memory"), Public, "How many hosts Ansible works on at once.";
+    TIMEOUT "timeout", "duration", Value("10m"), Public, "The total time for the playbook run.";
+    VERBOSITY "verbosity", "number", Value("0"), Public, "How much Ansible prints: 0 to 6, as -v to -vvvvvv.";
+    ANSIBLE_CONFIG "ansible_config", "path", Words("Ansible's search"), Public,
+        "The ansible.cfg to use. Ansible ignores one that it finds in a directory that anyone can write to.";
+    ANSIBLE_ENV "ansible_env", "map", Nothing, Public, "Further ANSIBLE_* variables. Their values are not secret.";
+    ENVIRONMENT "environment", "map", Nothing, Values,
+        "Further environment variables for Ansible, such as tokens of inventories and lookups. Their values are secret.";
+    ARGS "args", "list", Nothing, Public, "Further arguments for ansible-playbook, as typed.";
+    GALAXY_REQUIREMENTS "galaxy_requirements", "path", Nothing, Public,
+        "The file of roles and collections to install before the run. Only missing ones are installed.";
+    ACCELERATE "accelerate", "bool", Value("false"), Public,
+        "Keeps one Python running on each server during the check, instead of starting one for each task.";
+    }
+
+    Access {
+    USER "user", "text", Words("Ansible's own"), Public, "The user to log in as.";
+    SSH_PRIVATE_KEY "ssh_private_key", "secret", Nothing, Whole, "The text of the private key.";
+    SSH_CERTIFICATE "ssh_certificate", "text", Nothing, Public, "The certificate that belongs to ssh_private_key.";
+    SSH_KNOWN_HOSTS "ssh_known_hosts", "text", Nothing, Public,
+        "Lines of a known_hosts file. If set, only servers with one of these keys are accepted.";
+    HOST_KEY_CHECKING "host_key_checking", "bool", Words("Ansible's own (true)"), Public,
+        "Set it to false to accept any host key, with a warning in the log.";
+    BECOME "become", "bool", Value("false"), Public,
+        "Runs tasks as root, or as the become user of the playbook.";
+    BECOME_PASSWORD "become_password", "secret", Nothing, Whole, "The password that sudo and the like ask for.";
+    VAULT_PASSWORD "vault_password", "secret", Nothing, Whole, "The password of encrypted variables and files.";
+    VAULT_PASSWORDS "vault_passwords", "map", Nothing, Values,
+        "Passwords of several vault ids, as a map from id to password. They are used beside vault_password.";
+    }
+
+    Counting {
+    RELATIVE_TO "relative_to", "path", Nothing, Public,
+        "Shows file names relative to this directory: /etc turns /etc/rsyslog.d/30-lab.conf into rsyslog.d/30-lab.conf.";
+    IGNORE "ignore", "list of globs", Nothing, Public, "Files whose drift does not count. An item may be a map {match, until, reason} that holds until a date.";
+    IGNORE_TASKS "ignore_tasks", "list of globs", Nothing, Public,
+        "Tasks that count neither as drift nor as unverified. Items as in ignore.";
+    IGNORE_PLAYS "ignore_plays", "list of globs", Nothing, Public, "Plays to ignore, even if they match no host. Items as in ignore.";
+    }
+
+    Result {
+    PER_HOST "per_host", "bool", Value("false"), Public,
+        "Sends one payload for each host of the inventory, under the host's name.";
+    DETAILS "details", "bool", Value("false"), Public,
+        "Adds details to the payload: hosts, reasons, commit and versions.";
+    REPORT_UNKNOWN "report_unknown", "bool", Value("false"), Public, "Sends UNKNOWN too, instead of nothing.";
+    FAIL_ON_DRIFT "fail_on_drift", "bool", Value("false"), Public,
+        "Exits with code 2 on OUT_OF_SYNC, after the status was delivered.";
+    DRY_RUN "dry_run", "bool", Value("false"), Public, "Prints the payload and sends nothing.";
+    PAYLOAD_FILE "payload_file", "path", Nothing, Public,
+        "Also writes the payload to this file, completely or not at all.";
+    }
+
+    Delivery {
+    STATUS_SERVER_TOKEN "status_server_token", "secret", Nothing, Whole,
+        "The bearer token for the status server, sent in the Authorization header.";
+    HEADERS "headers", "map", Nothing, Values, "Further request headers. Their values are secret.";
+    CA_CERT "ca_cert", "PEM text or path", Words("the system's roots"), Public,
+        "A certificate authority to trust in addition to those of the system.";
+    INSECURE_SKIP_VERIFY "insecure_skip_verify", "bool", Value("false"), Public,
+        "Accepts any certificate of the status server, with a warning in the log.";
+    HTTP_TIMEOUT "http_timeout", "duration", Value("10s"), Public, "The timeout of one request.";
+    RETRY_FOR "retry_for", "duration", Value("60s"), Public, "The total time for delivery, retries included.";
+    }
 }

@@ -1,15 +1,21 @@
 //! What a run comes to: a claim about all of it, one about each host, and everything that forbids a better one.
 
 pub mod reason;
+mod about_run;
+mod about_hosts;
+mod about_statements;
 pub mod judge;
 pub mod explain;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::output::redact::Redactor;
-use crate::verdict::reason::Reason;
+use serde::{Serialize, Serializer};
 
-/// What is claimed.
+use crate::evidence::drift_name::DriftName;
+use crate::output::redact::Redactor;
+use crate::verdict::reason::Finding;
+
+/// What is claimed. It is serialized as its word in the payload.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SyncStatus {
     /// Everything asked for was checked and nothing differs.
@@ -17,10 +23,45 @@ pub enum SyncStatus {
     /// At least one thing was proven to differ.
     OutOfSync {
         /// The names of what differs; never empty.
-        files: BTreeSet<String>,
+        files: BTreeSet<DriftName>,
     },
     /// Nothing can be claimed.
     Unknown,
+}
+
+impl SyncStatus {
+    /// What can be claimed where `files` differ and everything else was checked or was not.
+    fn of(files: BTreeSet<DriftName>, complete: bool) -> Self {
+        match (files.is_empty(), complete) {
+            (false, _) => Self::OutOfSync { files },
+            (true, true) => Self::Synced,
+            (true, false) => Self::Unknown,
+        }
+    }
+
+    /// Its word in the payload.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Synced => "SYNCED",
+            Self::OutOfSync { .. } => "OUT_OF_SYNC",
+            Self::Unknown => "UNKNOWN",
+        }
+    }
+
+    /// The names of what differs, sorted.
+    pub fn files(&self) -> impl ExactSizeIterator<Item = &DriftName> {
+        const NONE: &BTreeSet<DriftName> = &BTreeSet::new();
+        match self {
+            Self::OutOfSync { files } => files.iter(),
+            Self::Synced | Self::Unknown => NONE.iter(),
+        }
+    }
+}
+
+impl Serialize for SyncStatus {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.word())
+    }
 }
 
 /// What is claimed about one host.
@@ -29,7 +70,7 @@ pub struct HostVerdict {
     /// The claim.
     pub status: SyncStatus,
     /// Names that differ and were ignored.
-    pub ignored: BTreeSet<String>,
+    pub ignored: BTreeSet<DriftName>,
     /// Tasks that were ok, changed ones included.
     pub tasks_ok: u64,
     /// Tasks that changed something, or would.
@@ -42,7 +83,7 @@ pub struct Verdict {
     /// The claim about the whole run.
     pub status: SyncStatus,
     /// Everything that forbids `SYNCED`; empty when the check was complete.
-    pub reasons: Vec<Reason>,
+    pub findings: Vec<Finding>,
     /// The claim about each host, by inventory name.
     pub hosts: BTreeMap<String, HostVerdict>,
 }
@@ -50,30 +91,32 @@ pub struct Verdict {
 impl Verdict {
     /// Whether everything asked for was checked.
     pub fn complete(&self) -> bool {
-        self.reasons.is_empty()
+        self.findings.is_empty()
     }
 
-    /// The reasons that hold for one host: its own and the run's.
-    pub fn reasons_for<'a>(&'a self, host: &'a str) -> impl Iterator<Item = &'a Reason> {
-        self.reasons
+    /// What was found that holds for one host: its own and the run's.
+    pub fn findings_for<'a>(&'a self, host: &'a str) -> impl Iterator<Item = &'a Finding> {
+        self.findings
             .iter()
-            .filter(move |reason| reason.hosts.is_empty() || reason.hosts.iter().any(|name| name == host))
+            .filter(move |finding| finding.hosts.is_empty() || finding.hosts.iter().any(|name| name == host))
     }
 
-    /// Takes secrets out of the names of files and tasks: they go into the payload, which every viewer of the dashboard reads.
+    /// Takes secrets out of the names of files, tasks and plays: they go into the payload, which every viewer of the dashboard
+    /// reads.
     pub fn hide(&mut self, redactor: &Redactor) {
-        let hide_all = |names: &mut BTreeSet<String>| {
-            *names = std::mem::take(names).iter().map(|name| redactor.text(name)).collect();
+        let redact = |names: &mut BTreeSet<DriftName>| {
+            *names = names.iter().map(|name| name.with_text(|text| redactor.text(text))).collect();
         };
-        let claims = self.hosts.values_mut().map(|host| (&mut host.status, Some(&mut host.ignored)));
-        for (status, ignored) in claims.chain([(&mut self.status, None)]) {
-            if let SyncStatus::OutOfSync { files } = status {
-                hide_all(files);
-            }
-            ignored.map(hide_all);
+        for host in self.hosts.values_mut() {
+            redact(&mut host.ignored);
         }
-        for subject in self.reasons.iter_mut().filter_map(|reason| reason.subject.as_mut()) {
-            *subject = redactor.text(subject);
+        for status in self.hosts.values_mut().map(|host| &mut host.status).chain([&mut self.status]) {
+            if let SyncStatus::OutOfSync { files } = status {
+                redact(files);
+            }
+        }
+        for name in self.findings.iter_mut().flat_map(|finding| finding.reason.names_mut()) {
+            *name = redactor.text(name);
         }
     }
 }

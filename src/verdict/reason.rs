@@ -1,40 +1,77 @@
-//! What can forbid `SYNCED`: each rule by its name, and what it was met on.
+//! What can forbid `SYNCED`, as types. How each is said stands in [`crate::verdict::explain`].
 
-use crate::evidence::task_outcome::Cause;
+use crate::ansible::preflight::NotStarted;
+use crate::evidence::connection::KeyCheckBypass;
+use crate::evidence::event_file::Damage;
+use crate::evidence::markers::MarkerProblem;
+use crate::evidence::task::TaskRef;
+use crate::evidence::unverified::WhyUnverified;
 
-/// A rule that forbids `SYNCED`. In the order the log lists them: the run first, then hosts, then tasks.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Rule {
-    /// `ansible-playbook` could not be started.
-    NotStarted,
-    /// It was cancelled.
-    Cancelled,
-    /// It was ended because its time was up.
-    TimedOut,
-    /// It was killed by somebody else.
-    Killed,
+/// A reason that forbids `SYNCED`. In the order in which the log lists them: the run first, then hosts, then tasks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reason {
+    /// The playbook was not run.
+    NotStarted(NotStarted),
+    /// The run was cancelled.
+    Cancelled {
+        /// The signal's number.
+        signal: i32,
+    },
+    /// The run was ended because its time was up.
+    TimedOut {
+        /// The task that had begun last.
+        during: Option<String>,
+    },
+    /// `ansible-playbook` was killed by somebody else.
+    Killed {
+        /// The signal's number.
+        signal: i32,
+        /// The task that had begun last.
+        during: Option<String>,
+    },
     /// It exited with a code other than 0 that no failed host explains.
-    ExitCode,
+    ExitCode(i32),
     /// The callback was never loaded.
     NoEvents,
     /// The events could not be read to their end.
-    EventsDamaged,
+    EventsDamaged(Damage),
     /// The callback reported an error of its own.
     CallbackFailed,
-    /// A playbook did not begin.
-    PlaybookNotRun,
+    /// A playbook did not begin; `None` where more of them ran than the settings name.
+    PlaybookNotRun {
+        /// Its file.
+        file: Option<String>,
+    },
     /// A playbook has no recap.
-    PlaybookUnfinished,
-    /// Nothing ran in check mode although it was asked for.
-    NotInCheckMode,
-    /// A limit the settings did not ask for, or another one.
-    LimitNotAsked,
+    PlaybookUnfinished {
+        /// Its file.
+        file: String,
+    },
+    /// A playbook did not run in check mode although it was asked for.
+    NotInCheckMode {
+        /// Its file.
+        file: String,
+    },
+    /// A limit the settings did not ask for, or none although they do.
+    LimitNotAsked {
+        /// The limit of the run.
+        limit: Option<String>,
+    },
     /// Tags the settings did not ask for, or others.
-    TagsNotAsked,
+    TagsNotAsked {
+        /// The tags of the run.
+        tags: Vec<String>,
+    },
     /// Skipped tags the settings did not ask for, or others.
-    SkipTagsNotAsked,
+    SkipTagsNotAsked {
+        /// The skipped tags of the run.
+        tags: Vec<String>,
+    },
     /// `--start-at-task`.
-    StartAtTask,
+    StartAtTask {
+        /// The task it names.
+        task: String,
+    },
     /// `--step`.
     Step,
     /// No play ran.
@@ -42,80 +79,216 @@ pub enum Rule {
     /// No host of an inventory took part.
     NoHost,
     /// A play matched no host.
-    PlayMatchedNoHost,
+    PlayMatchedNoHost {
+        /// Its name.
+        play: String,
+    },
     /// A play turned check mode off for itself.
-    PlayNotInCheckMode,
+    PlayNotInCheckMode {
+        /// Its name.
+        play: String,
+    },
     /// A `meta` task kept the rest of a play from running.
-    EndedEarly,
-    /// A play names the host, and it took no part.
-    HostTookNoPart,
-    /// The host is missing from the recap.
+    EndedEarly {
+        /// What it does, such as `end_play`.
+        meta: String,
+    },
+    /// A host took no part; in any play, or in this one.
+    HostTookNoPart {
+        /// The play that names it.
+        play: Option<String>,
+    },
+    /// A host is missing from the recap.
     HostNotInRecap,
     /// The recap counts a failure no event told of.
     FailureInRecap,
-    /// The host's key was not held against `ssh_known_hosts`.
-    HostKeyNotChecked,
-    /// The connection to the host may have been another run's.
-    SharedConnection,
+    /// A host's key was not held against `ssh_known_hosts`.
+    HostKeyNotChecked {
+        /// What kept it from being asked.
+        by: KeyCheckBypass,
+    },
+    /// The connection to a host may have been another run's.
+    SharedConnection {
+        /// The variable that says so.
+        by: &'static str,
+    },
     /// Another host's failure may have kept tasks from running on this one.
-    EndedByOthers,
-    /// Nothing was verified on the host.
+    EndedByOthers {
+        /// The play that ended.
+        play: String,
+    },
+    /// Nothing was verified on a host.
     NothingVerified,
-    /// A playbook with markers never looked at the host.
+    /// A playbook with markers never looked at a host.
     NothingLooked,
-    /// Nobody states a status for the host.
+    /// Nobody states a status.
     NoStatement,
     /// A statement contradicts itself or cannot be read.
-    BrokenStatement,
-    /// The host says SYNCED, and a task found a difference.
-    Contradicted,
+    BrokenStatement {
+        /// The task that states it.
+        task: String,
+        /// What is wrong with it.
+        problem: MarkerProblem,
+    },
+    /// A host says SYNCED, and a task found a difference.
+    Contradicted {
+        /// The task that found it.
+        task: String,
+    },
     /// One status was stated for several hosts, and each needs its own.
-    StatedForAll,
-    /// A task's result is no proof.
-    Task(Cause),
+    StatedForAll {
+        /// The task that states it.
+        task: String,
+    },
+    /// Results of a task are no proof.
+    Task {
+        /// The task.
+        task: TaskRef,
+        /// Why.
+        why: WhyUnverified,
+        /// Its `changed_when` is plainly false.
+        never_changed: bool,
+    },
 }
 
-/// One thing that forbids `SYNCED`.
+impl Reason {
+    /// The place in the order in which the log lists reasons.
+    pub(crate) fn rank(&self) -> (u8, Option<WhyUnverified>) {
+        let rank = match self {
+            Self::NotStarted(_) => 0,
+            Self::Cancelled { .. } => 1,
+            Self::TimedOut { .. } => 2,
+            Self::Killed { .. } => 3,
+            Self::ExitCode(_) => 4,
+            Self::NoEvents => 5,
+            Self::EventsDamaged(_) => 6,
+            Self::CallbackFailed => 7,
+            Self::PlaybookNotRun { .. } => 8,
+            Self::PlaybookUnfinished { .. } => 9,
+            Self::NotInCheckMode { .. } => 10,
+            Self::LimitNotAsked { .. } => 11,
+            Self::TagsNotAsked { .. } => 12,
+            Self::SkipTagsNotAsked { .. } => 13,
+            Self::StartAtTask { .. } => 14,
+            Self::Step => 15,
+            Self::NoPlay => 16,
+            Self::NoHost => 17,
+            Self::PlayMatchedNoHost { .. } => 18,
+            Self::PlayNotInCheckMode { .. } => 19,
+            Self::EndedEarly { .. } => 20,
+            Self::HostTookNoPart { .. } => 21,
+            Self::HostNotInRecap => 22,
+            Self::FailureInRecap => 23,
+            Self::HostKeyNotChecked { .. } => 24,
+            Self::SharedConnection { .. } => 25,
+            Self::EndedByOthers { .. } => 26,
+            Self::NothingVerified => 27,
+            Self::NothingLooked => 28,
+            Self::NoStatement => 29,
+            Self::BrokenStatement { .. } => 30,
+            Self::Contradicted { .. } => 31,
+            Self::StatedForAll { .. } => 32,
+            Self::Task { why, .. } => return (33, Some(*why)),
+        };
+        (rank, None)
+    }
+
+    /// The file and line it is about.
+    pub fn place(&self) -> Option<&str> {
+        if let Self::Task { task, .. } = self { task.place.as_deref() } else { None }
+    }
+
+    /// Whether it says that the run was cut off or never began, which explains everything that is missing at its end.
+    pub fn is_cut_off(&self) -> bool {
+        matches!(self, Self::NotStarted(_) | Self::TimedOut { .. } | Self::Killed { .. })
+    }
+
+    /// Whether it only says that something is missing at the end of a run.
+    pub fn follows_from_cut_off(&self) -> bool {
+        matches!(
+            self,
+            Self::PlaybookUnfinished { .. }
+                | Self::PlaybookNotRun { .. }
+                | Self::NothingVerified
+                | Self::NothingLooked
+                | Self::NoStatement
+        )
+    }
+
+    /// The names in it that come from the repository, which may hold a secret.
+    pub(crate) fn names_mut(&mut self) -> Vec<&mut String> {
+        match self {
+            Self::TimedOut { during: name } | Self::Killed { during: name, .. } => name.iter_mut().collect(),
+            Self::PlaybookNotRun { file } => file.iter_mut().collect(),
+            Self::HostTookNoPart { play } => play.iter_mut().collect(),
+            Self::LimitNotAsked { limit } => limit.iter_mut().collect(),
+            Self::TagsNotAsked { tags } | Self::SkipTagsNotAsked { tags } => tags.iter_mut().collect(),
+            Self::PlaybookUnfinished { file } | Self::NotInCheckMode { file } => vec![file],
+            Self::PlayMatchedNoHost { play } | Self::PlayNotInCheckMode { play } | Self::EndedByOthers { play } => {
+                vec![play]
+            }
+            Self::StartAtTask { task } | Self::Contradicted { task } | Self::StatedForAll { task } => vec![task],
+            Self::EndedEarly { meta } => vec![meta],
+            Self::BrokenStatement { task, problem } => match problem {
+                MarkerProblem::UnknownStatus(status) => vec![task, status],
+                MarkerProblem::EmptyStatus
+                | MarkerProblem::BothStatuses
+                | MarkerProblem::TwoLists
+                | MarkerProblem::SyncedWithFiles
+                | MarkerProblem::FilesWithoutStatus
+                | MarkerProblem::UnreadableFiles => vec![task],
+            },
+            Self::Task { task, .. } => vec![&mut task.name],
+            Self::NotStarted(_)
+            | Self::Cancelled { .. }
+            | Self::ExitCode(_)
+            | Self::NoEvents
+            | Self::EventsDamaged(_)
+            | Self::CallbackFailed
+            | Self::Step
+            | Self::NoPlay
+            | Self::NoHost
+            | Self::HostNotInRecap
+            | Self::FailureInRecap
+            | Self::HostKeyNotChecked { .. }
+            | Self::SharedConnection { .. }
+            | Self::NothingVerified
+            | Self::NothingLooked
+            | Self::NoStatement => Vec::new(),
+        }
+    }
+}
+
+/// A reason, and where it was met.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reason {
-    /// The rule.
-    pub rule: Rule,
+pub struct Finding {
+    /// The reason.
+    pub reason: Reason,
     /// The hosts it holds for; empty for the whole run.
     pub hosts: Vec<String>,
-    /// The task, play or playbook it is about.
-    pub subject: Option<String>,
-    /// The file and line of the task.
-    pub place: Option<String>,
-    /// What Ansible said, or the value that is wrong. May hold module output: for the log alone.
-    pub detail: Option<String>,
     /// How many results it stands for, where that is more than its hosts.
     pub count: u64,
-    /// The task only probes (`changed_when: false`), which has a better remedy than a waiver.
-    pub probe: bool,
+    /// What Ansible or a module said. May hold module output: for the log alone.
+    pub said: Option<String>,
 }
 
-/// Reasons as they are found.
+/// What was found, as it is found.
 #[derive(Default)]
-pub(crate) struct Reasons {
-    pub list: Vec<Reason>,
+pub(crate) struct Findings {
+    pub list: Vec<Finding>,
 }
 
-impl Reasons {
-    pub fn run(&mut self, rule: Rule, subject: Option<&str>, detail: Option<String>) {
-        self.hosts(rule, Vec::new(), subject, detail);
+impl Findings {
+    /// Something that holds for the whole run.
+    pub fn about_run(&mut self, reason: Reason) {
+        self.list.push(Finding { reason, hosts: Vec::new(), count: 0, said: None });
     }
 
-    pub fn hosts(&mut self, rule: Rule, hosts: Vec<String>, subject: Option<&str>, detail: Option<String>) {
-        let count = hosts.len() as u64;
-        let subject = subject.map(str::to_owned);
-        self.list.push(Reason { rule, hosts, subject, place: None, detail, count, probe: false });
-    }
-
-    /// The same for hosts that were collected; none is no reason.
-    pub fn collected<'a>(&mut self, rule: Rule, hosts: impl Iterator<Item = &'a String>, subject: Option<&str>) {
-        let hosts: Vec<String> = hosts.cloned().collect();
+    /// Something that holds for some hosts; for none of them it is not found.
+    pub fn about_hosts<'a>(&mut self, reason: Reason, hosts: impl IntoIterator<Item = &'a String>) {
+        let hosts: Vec<String> = hosts.into_iter().cloned().collect();
         if !hosts.is_empty() {
-            self.hosts(rule, hosts, subject, None);
+            self.list.push(Finding { reason, count: hosts.len() as u64, hosts, said: None });
         }
     }
 }

@@ -1,11 +1,10 @@
 //! The payload and its delivery.
 
-use std::time::Duration;
-
-use super::{Line, Tone, counted, listed};
-use crate::delivery::client::{Failure, FailureKind};
+use super::{Line, Tone, cancelled_while_sending, counted, listed};
+use crate::delivery::failure::{Failure, FailureKind};
 use crate::delivery::payload::Payloads;
-use crate::settings::StatusServer;
+use crate::delivery::{Delivery, Progress};
+use crate::settings::Destination;
 use crate::verdict::explain::hosts;
 
 /// The third heading, and the hosts it leaves out. In a dry run every payload is shown, else a fleet's list is cut.
@@ -27,36 +26,45 @@ pub fn payloads(payloads: &Payloads, dry_run: bool) -> Vec<Line> {
     lines
 }
 
-/// The fourth heading; there is no status_server in a dry run.
-pub fn posting(status_server: Option<&StatusServer>, count: usize) -> Line {
-    let text = match status_server {
-        None => "[4/4] Dry run, nothing is sent".to_owned(),
-        Some(_) if count == 0 => "[4/4] Nothing is sent".to_owned(),
-        Some(status_server) => format!("[4/4] POST {}", status_server.endpoint),
+/// The fourth heading.
+pub fn posting(destination: &Destination, count: usize) -> Line {
+    let text = match destination {
+        Destination::DryRun => "[4/4] Dry run, nothing is sent".to_owned(),
+        Destination::Server(_) if count == 0 => "[4/4] Nothing is sent".to_owned(),
+        Destination::Server(server) => format!("[4/4] POST {}", server.endpoint),
     };
     Line::new(Tone::Step, text)
 }
 
-/// One attempt that failed, and when the next one comes. `host` only with several payloads.
-pub fn attempt(host: Option<&str>, attempt: u32, failure: &Failure, pause: Duration) -> Line {
-    let host = host.map(|host| format!("{host}: ")).unwrap_or_default();
-    let next = format!("; next attempt in {:.1} s", pause.as_secs_f64());
-    Line::new(Tone::Warning, format!("        {host}attempt {attempt}: {}{next}", failed(failure)))
+/// What happens during the delivery.
+pub fn progress(progress: &Progress<'_>) -> Vec<Line> {
+    match progress {
+        Progress::Retry { server, attempt, failure, pause } => {
+            let whose = server.map(|server| format!("{server}: ")).unwrap_or_default();
+            let next = format!("; next attempt in {:.1} s", pause.as_secs_f64());
+            vec![Line::new(Tone::Warning, format!("        {whose}attempt {attempt}: {}{next}", failed(failure)))]
+        }
+        Progress::Undelivered { server, failure, attempts } => {
+            let whose = server.map(|server| format!(" of {server}")).unwrap_or_default();
+            let attempts = counted(*attempts as usize, "attempt");
+            vec![
+                Line::new(Tone::Error, format!("cannot deliver the status{whose}: {} ({attempts})", failed(failure))),
+                Line::new(Tone::Remedy, format!("  check {}", to_check(failure.kind))),
+            ]
+        }
+    }
 }
 
-/// The last line of a delivery that went well.
-pub fn delivered(status: u16) -> Line {
-    Line::new(Tone::Good, format!("✓ Status update successful (HTTP {status})"))
-}
-
-/// A payload that did not arrive, and what its reader should check.
-pub fn undelivered(host: Option<&str>, failure: &Failure, attempts: u32) -> Vec<Line> {
-    let whose = host.map(|host| format!(" of {host}")).unwrap_or_default();
-    let attempts = counted(attempts as usize, "attempt");
-    vec![
-        Line::new(Tone::Error, format!("cannot deliver the status{whose}: {} ({attempts})", failed(failure))),
-        Line::new(Tone::Remedy, format!("  check {}", to_check(failure.kind))),
-    ]
+/// How the delivery ended.
+pub fn delivered(delivery: &Delivery) -> Vec<Line> {
+    match delivery {
+        Delivery::All { status: Some(status) } => {
+            vec![Line::new(Tone::Good, format!("✓ Status update successful (HTTP {status})"))]
+        }
+        Delivery::Cancelled { signal, arrived, of } => cancelled_while_sending(*signal, *arrived, *of),
+        // What did not arrive was told as it happened.
+        Delivery::All { status: None } | Delivery::NotAll | Delivery::DryRun => Vec::new(),
+    }
 }
 
 fn failed(failure: &Failure) -> String {

@@ -1,19 +1,22 @@
 //! `--help`, `--version`, and what is wrong with the settings.
 
-use std::fmt::Write;
-
 use super::{Line, Tone};
 use crate::settings::TABLE;
+use crate::settings::table::DefaultValue;
+
+/// The longest line of a setting's help, in characters, without its indentation.
+const WIDTH: usize = 94;
 
 /// The answer to a command line argument: help, version, or that there is no such argument.
 ///
 /// # Errors
 /// The lines that say so.
 pub fn answer(argument: &str) -> Result<Vec<Line>, Vec<Line>> {
-    let plain = |text: &str| text.lines().map(|line| Line::new(Tone::Plain, line)).collect();
     match argument {
-        "--help" | "-h" => Ok(plain(&help())),
-        "--version" | "-V" => Ok(plain(concat!("plugin-gitops-status ", env!("CARGO_PKG_VERSION")))),
+        "--help" | "-h" => Ok(help().iter().map(|line| Line::new(Tone::Plain, line)).collect()),
+        "--version" | "-V" => {
+            Ok(vec![Line::new(Tone::Plain, concat!("plugin-gitops-status ", env!("CARGO_PKG_VERSION")))])
+        }
         other => Err(vec![Line::new(
             Tone::Error,
             format!("`{other}` is not understood; everything is set by PLUGIN_* variables, which --help lists"),
@@ -21,49 +24,71 @@ pub fn answer(argument: &str) -> Result<Vec<Line>, Vec<Line>> {
     }
 }
 
-fn help() -> String {
-    let mut text = format!(
-        "plugin-gitops-status {}\n\
-         Runs an Ansible playbook that compares servers with their Git repository and reports SYNCED or OUT_OF_SYNC to a\n\
-         gitops-status-server. Everything is set by environment variables; lists are separated by commas or JSON arrays.\n\n",
-        env!("CARGO_PKG_VERSION")
-    );
-    let width = TABLE.iter().map(|setting| setting.variable().len()).max().unwrap_or_default();
+fn help() -> Vec<String> {
+    let mut lines = vec![
+        concat!("plugin-gitops-status ", env!("CARGO_PKG_VERSION")).to_owned(),
+        "Runs an Ansible playbook that compares servers with their Git repository and reports SYNCED or".to_owned(),
+        "OUT_OF_SYNC to a gitops-status-server. Everything is set by environment variables; lists are".to_owned(),
+        "separated by commas or JSON arrays.".to_owned(),
+    ];
+    let mut group = None;
     for setting in TABLE {
-        let default = match setting.default.replace('`', "") {
-            default if default.is_empty() => String::new(),
-            default if default.starts_with("required") => format!("; {default}"),
-            default => format!("; default: {default}"),
+        if group != Some(setting.group) {
+            lines.extend([String::new(), format!("{}:", setting.group.title())]);
+            group = Some(setting.group);
+        }
+        let default = match setting.default {
+            DefaultValue::Nothing => String::new(),
+            DefaultValue::Required | DefaultValue::RequiredUnless(_) => format!("; {}", setting.default.words()),
+            DefaultValue::Value(_) | DefaultValue::Words(_) => format!("; default: {}", setting.default.words()),
         };
-        let help = setting.help.replace('`', "");
-        // Writing to a String cannot fail.
-        let _ = writeln!(text, "{:width$}  {help} ({}{default})", setting.variable(), setting.kind);
+        lines.push(format!("  {} ({}{default})", setting.variable(), setting.kind));
+        lines.extend(wrapped(setting.help, WIDTH).iter().map(|line| format!("      {line}")));
     }
-    text.push_str(
-        "\nExit codes: 0 delivered; 1 nothing can be claimed or delivered; 2 OUT_OF_SYNC with fail_on_drift;\n\
-         128+n ended by signal n.\n",
-    );
-    text
+    lines.extend([
+        String::new(),
+        "Exit codes: 0 delivered; 1 nothing can be claimed or delivered; 2 OUT_OF_SYNC with fail_on_drift;".to_owned(),
+        "128+n ended by signal n.".to_owned(),
+    ]);
+    lines
+}
+
+/// The words of a text in lines of at most `width` characters.
+fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        match lines.last_mut() {
+            Some(line) if line.len() + 1 + word.len() <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
 }
 
 /// Everything that is wrong with the settings.
 pub fn problems(problems: &[String]) -> Vec<Line> {
-    let mut lines = vec![Line::new(Tone::Error, "cannot start, the settings are wrong:")];
+    let mut lines = vec![Line::new(Tone::Error, "invalid settings:")];
     lines.extend(problems.iter().map(|problem| Line::new(Tone::Error, format!("  {problem}"))));
     lines.push(Line::new(Tone::Error, "nothing was run and nothing was sent"));
     lines
 }
 
-/// What stopped the step from this side.
+/// What stopped the step, with its whole chain of causes.
 pub fn error(error: &anyhow::Error) -> Vec<Line> {
     vec![Line::new(Tone::Error, format!("error: {error:#}"))]
 }
 
-/// What stopped the step was a fault of this program, at a place in its code.
-pub fn fault(place: Option<String>) -> Vec<Line> {
+/// This program panicked, at a place in its code.
+pub fn internal_error(place: Option<String>) -> Vec<Line> {
     let place = place.unwrap_or_else(|| "an unknown place".to_owned());
     vec![
-        Line::new(Tone::Error, format!("error: this program has a fault of its own (at {place})")),
-        Line::new(Tone::Remedy, "  the run was ended and nothing is claimed; please report that place"),
+        Line::new(Tone::Error, format!("error: internal error at {place}")),
+        Line::new(
+            Tone::Remedy,
+            "  hint: this is a bug of plugin-gitops-status, please report the place; the run was ended and nothing is claimed",
+        ),
     ]
 }

@@ -1,6 +1,6 @@
 //! One line of the log, and what it is for.
 
-use crate::delivery::payload::escaped;
+use crate::output::escape::escaped;
 
 /// One line of the log.
 #[derive(Debug, Clone, PartialEq, Eq)]

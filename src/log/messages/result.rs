@@ -1,12 +1,12 @@
 //! The result: what differs, what was left out, what could not be verified.
 
 use super::{Line, Tone, counted, listed, warning};
-use crate::delivery::payload::status_word;
 use crate::evidence::collect::Evidence;
+use crate::evidence::ignore::UnusedGlob;
 use crate::settings::Settings;
 use crate::verdict::explain::{remedy, said, sentence};
 use crate::verdict::judge::{SyncStatus, Verdict};
-use crate::verdict::reason::{Reason, Rule};
+use crate::verdict::reason::Finding;
 
 /// The second heading, what differs, what was left out, and why anything could not be verified.
 pub fn judged(settings: &Settings, verdict: &Verdict, seen: &Evidence) -> Vec<Line> {
@@ -15,13 +15,13 @@ pub fn judged(settings: &Settings, verdict: &Verdict, seen: &Evidence) -> Vec<Li
     let ignored: Vec<String> = verdict
         .hosts
         .iter()
-        .flat_map(|(host, verdict)| verdict.ignored.iter().map(move |name| format!("{host}  {name}")))
+        .flat_map(|(host, verdict)| verdict.ignored.iter().map(move |name| format!("{host}  {}", name.as_str())))
         .collect();
     lines.extend(listed("ignored, it differs: ", &ignored));
-    let waived = &seen.waived;
-    lines.extend(listed("task not counted: ", &waived.tasks.iter().cloned().collect::<Vec<_>>()));
-    lines.extend(listed("play not counted: ", &waived.plays.iter().cloned().collect::<Vec<_>>()));
-    for (setting, glob) in &waived.unused {
+    let ignored = &seen.ignored;
+    lines.extend(listed("task not counted: ", &ignored.tasks.iter().cloned().collect::<Vec<_>>()));
+    lines.extend(listed("play not counted: ", &ignored.plays.iter().cloned().collect::<Vec<_>>()));
+    for UnusedGlob { setting, glob } in &ignored.unused {
         lines.push(warning(&format!("`{setting}` holds `{glob}`, which matched nothing; check the name or remove it")));
     }
     if verdict.complete() {
@@ -34,28 +34,18 @@ pub fn judged(settings: &Settings, verdict: &Verdict, seen: &Evidence) -> Vec<Li
     };
     lines.push(Line::new(Tone::Error, heading));
     // A run that was cut off explains everything that is missing at its end.
-    let cut_off =
-        verdict.reasons.iter().any(|reason| matches!(reason.rule, Rule::NotStarted | Rule::TimedOut | Rule::Killed));
-    let follows = |rule: &Rule| {
-        matches!(
-            rule,
-            Rule::PlaybookUnfinished
-                | Rule::PlaybookNotRun
-                | Rule::NothingVerified
-                | Rule::NothingLooked
-                | Rule::NoStatement
-        )
-    };
-    lines.extend(verdict.reasons.iter().filter(|reason| !(cut_off && follows(&reason.rule))).flat_map(explained));
+    let cut_off = verdict.findings.iter().any(|finding| finding.reason.is_cut_off());
+    let explained_by_it = |finding: &&Finding| cut_off && finding.reason.follows_from_cut_off();
+    lines.extend(verdict.findings.iter().filter(|finding| !explained_by_it(finding)).flat_map(explained));
     lines
 }
 
-fn explained(reason: &Reason) -> Vec<Line> {
-    let mut notes: Vec<String> = reason.place.iter().cloned().collect();
-    notes.extend(said(reason));
+fn explained(finding: &Finding) -> Vec<Line> {
+    let mut notes: Vec<String> = finding.reason.place().map(str::to_owned).into_iter().collect();
+    notes.extend(said(finding));
     let notes = if notes.is_empty() { String::new() } else { format!(" ({})", notes.join("; ")) };
-    let mut lines = vec![Line::new(Tone::Error, format!("  - {}{notes}", sentence(reason)))];
-    if let Some(remedy) = remedy(reason) {
+    let mut lines = vec![Line::new(Tone::Error, format!("  - {}{notes}", sentence(finding)))];
+    if let Some(remedy) = remedy(&finding.reason) {
         lines.push(Line::new(Tone::Remedy, format!("    {remedy}")));
     }
     lines
@@ -63,7 +53,7 @@ fn explained(reason: &Reason) -> Vec<Line> {
 
 fn summary(verdict: &Verdict) -> String {
     let drifted = verdict.hosts.values().filter(|host| matches!(host.status, SyncStatus::OutOfSync { .. })).count();
-    let status = status_word(&verdict.status);
+    let status = verdict.status.word();
     match &verdict.status {
         SyncStatus::Synced => {
             format!("{status}, everything asked for was checked on {}", counted(verdict.hosts.len(), "host"))
@@ -81,11 +71,11 @@ fn drift(verdict: &Verdict) -> Vec<Line> {
     let mut entries: Vec<String> = Vec::new();
     for (host, verdict) in &verdict.hosts {
         if let SyncStatus::OutOfSync { files } = &verdict.status {
-            entries.extend(files.iter().map(|file| format!("{host:width$}  {file}")));
+            entries.extend(files.iter().map(|file| format!("{host:width$}  {}", file.as_str())));
         }
     }
     if let (SyncStatus::OutOfSync { files }, true) = (&verdict.status, entries.is_empty()) {
-        entries.extend(files.iter().cloned());
+        entries.extend(files.iter().map(|file| file.as_str().to_owned()));
     }
     listed("", &entries)
 }

@@ -1,0 +1,159 @@
+"""The values that the callback reports: names, conditions and answers as Ansible has them, as plain text.
+
+Two things are worked out here, because the text they come from may be secret and stays here: in which keys the two
+sides of a diff differ, and which lines of a `debug` begin like a marker. What may be reported at all (names of
+arguments and variables, limits of length) is said in src/ansible/reported.rs; it comes in the file `reported.json`
+beside this one.
+"""
+from __future__ import annotations
+
+import json
+import os
+
+from ansible.playbook.handler import Handler
+
+with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "reported.json"), encoding="utf-8") as file:
+    REPORTED = json.load(file)
+TEXT_LIMIT, MARKER_LIMIT = REPORTED["text_limit"], REPORTED["marker_limit"]
+# No other argument leaves this process: they hold passwords.
+NAMING_ARGUMENTS, DECIDING_ARGUMENTS = REPORTED["naming_arguments"], REPORTED["deciding_arguments"]
+CONNECTION_VARIABLES = REPORTED["connection_variables"]
+MARKERS = tuple(REPORTED["markers"])
+DIFFERS_UNSEEN = ("dst_binary", "dst_larger", "src_binary", "src_larger")
+
+
+def text(value, limit=TEXT_LIMIT):
+    """A plain str that UTF-8 can hold: bytes of a name that is not UTF-8 are shown as \\xNN."""
+    value = str(value)
+    try:
+        value.encode("utf-8")
+    except UnicodeEncodeError:
+        try:
+            value = value.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+        except UnicodeEncodeError:
+            value = value.encode("utf-8", "backslashreplace").decode("utf-8")
+    return value if len(value) <= limit else value[:limit] + "…"
+
+
+def described(task, number):
+    """What a task is, as the playbook says it."""
+    fields = {"number": number, "name": text(task.get_name()), "action": text(task.resolved_action or task.action)}
+    place = task.get_path()
+    if place:
+        fields["place"] = text(place.removeprefix(os.getcwd() + os.sep))
+    for flag, holds in (
+        ("handler", isinstance(task, Handler)),
+        ("run_once", bool(task.run_once)),
+        ("any_errors_fatal", bool(task.any_errors_fatal)),
+    ):
+        if holds:
+            fields[flag] = True
+    for keyword in ("when", "changed_when", "failed_when"):
+        sources = conditions(getattr(task, keyword))
+        if sources:
+            fields[keyword] = sources
+    if task.diff is not None and task.diff is not True:
+        fields["diff"] = text(task.diff)
+    if isinstance(task.loop, str):  # a list that is written out may hold secrets
+        fields["loop"] = text(task.loop)
+    if task.loop_with:
+        fields["loop_with"] = text(task.loop_with)
+    defaults = module_defaults(task)
+    if defaults:
+        fields["module_defaults"] = defaults
+    return fields
+
+
+def conditions(value):
+    """The conditions of a keyword as their text; 2.21 gives a bare False where 2.20 gave [False]."""
+    parts = value if isinstance(value, (list, tuple)) else [value]
+    return [text(part) for part in parts if part is not None]
+
+
+def module_defaults(task):
+    """`module_defaults` are merged in the worker, where no callback sees them: by module or group, as they are written."""
+    defaults = {}
+    groups = task.module_defaults
+    for group in groups if isinstance(groups, (list, tuple)) else [groups]:
+        for module, values in (group or {}).items():
+            if isinstance(values, dict):
+                deciding = arguments(values, DECIDING_ARGUMENTS)
+                if deciding:
+                    defaults.setdefault(text(module), {}).update(deciding)
+    return defaults
+
+
+def module_result(task, answer, args, status):
+    """What the module said, as far as it can matter; the task's arguments by name alone."""
+    fields = {}
+    censored = "censored" in answer
+    ok = status == "ok"
+    if ok:
+        if (task.resolved_action or task.action).rpartition(".")[2] == "debug" and not censored:
+            lines = marker_lines(answer.get("msg", answer.get(str(args.get("var")))))
+            if lines:
+                fields["markers"] = lines
+        if answer.get("delta"):
+            fields["delta"] = True
+        if answer.get("ansible_job_id"):
+            fields["job"] = text(answer["ansible_job_id"])
+            fields["finished"] = bool(answer.get("finished"))
+    if "failed_when_result" in answer:
+        fields["failed_when_result"] = bool(answer["failed_when_result"])
+    if not ok or "failed_when_result" in answer:
+        for key in ("skip_reason", "skipped_reason", "false_condition", "msg", "module_stderr"):
+            value = answer.get(key)
+            if value is not None and value != "":
+                fields[key] = text(value)
+        if isinstance(answer.get("rc"), int):
+            fields["rc"] = int(answer["rc"])
+        if answer.get("exception"):
+            fields["exception"] = True
+    names = DECIDING_ARGUMENTS
+    if ok and not censored and (answer.get("changed") or conditions(task.changed_when)):
+        names = DECIDING_ARGUMENTS + NAMING_ARGUMENTS
+        diffs = answer.get("diff") or []
+        diffs = [described_diff(diff) for diff in (diffs if isinstance(diffs, list) else [diffs]) if isinstance(diff, dict)]
+        if diffs:
+            fields["diff"] = diffs
+        for key in ("dest", "path"):
+            if isinstance(answer.get(key), str):
+                fields[key] = text(answer[key])
+    named = arguments(args, names) if ok else None
+    if named:
+        fields["args"] = named
+    return fields
+
+
+def arguments(args, names):
+    """Those of a task's arguments that have these names, as text."""
+    found = {}
+    for name in names:
+        value = args.get(name)
+        if isinstance(value, (list, tuple)):
+            value = ",".join(str(part) for part in value)
+        if value is not None and isinstance(value, (str, int, float)) and str(value):
+            found[name] = text(value)
+    return found
+
+
+def described_diff(diff):
+    """Where a diff is about and whether its sides differ; never their text."""
+    before, after = diff.get("before"), diff.get("after")
+    fields = {}
+    if isinstance(diff.get("before_header"), str) and diff["before_header"]:
+        fields["header"] = text(diff["before_header"])
+    if isinstance(before, dict) and isinstance(after, dict):
+        if isinstance(before.get("path"), str):
+            fields["path"] = text(before["path"])
+        fields["keys"] = sorted({text(key) for key in list(before) + list(after) if before.get(key) != after.get(key)})
+    elif before != after or diff.get("prepared") or any(diff.get(key) for key in DIFFERS_UNSEEN):
+        fields["differs"] = True
+    return fields
+
+
+def marker_lines(value):
+    """The lines of a `debug` that begin like a marker, as they stand."""
+    parts = value if isinstance(value, (list, tuple)) else [value]
+    lines = [line.strip(" \t\r") for part in parts if isinstance(part, str) for line in part.split("\n")]
+    return [text(line, MARKER_LIMIT) for line in lines if line.startswith(MARKERS)]

@@ -1,0 +1,91 @@
+//! Why a result is no proof. What a module's message means is decided here, once, where the message arrives.
+
+/// Why a result is no proof. In the order in which the log lists them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum WhyUnverified {
+    /// The host could not be reached, ignored or not.
+    Unreachable(WhyUnreachable),
+    /// The task failed, ignored or rescued or neither.
+    Failed(WhyFailed),
+    /// `failed_when` made a success of an answer that looks like a failure.
+    FailureHidden,
+    /// `no_log` hides whether `failed_when` made a success of a failure.
+    FailureCensored,
+    /// It was skipped because the run is in check mode.
+    SkippedInCheckMode,
+    /// It was skipped by a `when` on `ansible_check_mode`.
+    SkippedByCheckModeWhen,
+    /// It was skipped, and `no_log` hides why.
+    SkipCensored,
+    /// Its loop is over a file glob that matched nothing.
+    GlobMatchedNothing,
+    /// It started a job that nobody waited for.
+    JobNotAwaited,
+    /// `force: false`: content that exists is never compared.
+    NeverCompared,
+    /// `changed_when` replaces its answer, and no diff shows what the answer was.
+    ChangeHidden,
+    /// A loop reported fewer or more items than it has.
+    ItemsMissing,
+}
+
+impl WhyUnverified {
+    /// Whether the task failed or its host could not be reached.
+    pub fn is_failure(self) -> bool {
+        match self {
+            Self::Unreachable(_) | Self::Failed(_) => true,
+            Self::FailureHidden
+            | Self::FailureCensored
+            | Self::SkippedInCheckMode
+            | Self::SkippedByCheckModeWhen
+            | Self::SkipCensored
+            | Self::GlobMatchedNothing
+            | Self::JobNotAwaited
+            | Self::NeverCompared
+            | Self::ChangeHidden
+            | Self::ItemsMissing => false,
+        }
+    }
+}
+
+/// Why a host could not be reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum WhyUnreachable {
+    /// It shows another key than the known one.
+    HostKeyChanged,
+    /// Its key is not known.
+    HostKeyUnknown,
+    /// It refused the user or the key.
+    AuthRefused,
+    /// Anything else.
+    Other,
+}
+
+impl WhyUnreachable {
+    /// What ssh's message means.
+    pub fn of(msg: Option<&str>) -> Self {
+        match msg.unwrap_or_default() {
+            msg if msg.contains("IDENTIFICATION HAS CHANGED") => Self::HostKeyChanged,
+            msg if msg.contains("Host key verification") => Self::HostKeyUnknown,
+            msg if msg.contains("Permission denied") => Self::AuthRefused,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// Why a task failed, where there is something to say about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum WhyFailed {
+    /// sudo wants a terminal (`requiretty`), which a pipelined task has not.
+    SudoWantsTerminal,
+    /// Anything else.
+    Other,
+}
+
+impl WhyFailed {
+    /// What the messages of a failed task mean.
+    pub fn of<'a>(messages: impl IntoIterator<Item = &'a str>) -> Self {
+        let wants_terminal = messages.into_iter().any(|message| message.contains("must have a tty"));
+        if wants_terminal { Self::SudoWantsTerminal } else { Self::Other }
+    }
+}

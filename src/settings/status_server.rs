@@ -1,0 +1,157 @@
+//! Where the status goes, and how.
+
+use std::time::Duration;
+
+use ureq::http::Uri;
+
+use crate::settings::environment::Environment;
+use crate::settings::proxy::Proxy;
+use crate::settings::read::{Reader, is_header_value};
+use crate::settings::secret::Secret;
+use crate::settings::table;
+use crate::settings::url::{BasicAuth, endpoint};
+
+/// Where the status goes.
+#[derive(Debug)]
+pub enum Destination {
+    /// Nowhere: the payload is printed.
+    DryRun,
+    /// To a status server.
+    Server(Box<StatusServer>),
+}
+
+/// A status server, and how it is reached.
+#[derive(Debug)]
+pub struct StatusServer {
+    /// `<url>/api/status`, without user and password.
+    pub endpoint: Uri,
+    /// User and password of the URL.
+    pub basic_auth: Option<BasicAuth>,
+    /// The bearer token.
+    pub token: Option<Secret>,
+    /// Further headers.
+    pub headers: Vec<Header>,
+    /// PEM text or the path of a PEM file.
+    pub ca_cert: Option<String>,
+    /// The file with the system's root certificates, where `SSL_CERT_FILE` names one.
+    pub root_bundle: Option<String>,
+    /// Whether the server's certificate goes unverified.
+    pub insecure_skip_verify: bool,
+    /// The proxy on the way to it.
+    pub proxy: Option<Proxy>,
+    /// The limit of one attempt.
+    pub http_timeout: Duration,
+    /// The limit of all attempts together.
+    pub retry_for: Duration,
+}
+
+/// A request header.
+#[derive(Debug)]
+pub struct Header {
+    /// Its name, as typed.
+    pub name: String,
+    /// Its value.
+    pub value: Secret,
+}
+
+impl Destination {
+    /// Reads it from what was typed, in a dry run too: a mistake is a mistake.
+    pub(super) fn read(reader: &mut Reader, environment: &Environment) -> Self {
+        let dry_run = reader.flag(&table::DRY_RUN);
+        let server = StatusServer::read(reader, environment, dry_run);
+        server.filter(|_| !dry_run).map_or(Self::DryRun, |server| Self::Server(Box::new(server)))
+    }
+
+    /// The status server; `None` in a dry run.
+    pub fn server(&self) -> Option<&StatusServer> {
+        match self {
+            Self::DryRun => None,
+            Self::Server(server) => Some(server),
+        }
+    }
+
+    /// Whether nothing is sent.
+    pub fn is_dry_run(&self) -> bool {
+        self.server().is_none()
+    }
+}
+
+impl StatusServer {
+    fn read(reader: &mut Reader, environment: &Environment, dry_run: bool) -> Option<Self> {
+        let token = reader.secret(&table::STATUS_SERVER_TOKEN);
+        if token.as_ref().is_some_and(|token| !is_header_value(token.expose())) {
+            reader.problem(
+                &table::STATUS_SERVER_TOKEN,
+                "holds a line break or another character no header can carry; store it as one line",
+            );
+        }
+        let headers = headers(reader);
+        let http_timeout = reader.duration(&table::HTTP_TIMEOUT);
+        let retry_for = reader.duration(&table::RETRY_FOR);
+        let insecure_skip_verify = reader.flag(&table::INSECURE_SKIP_VERIFY);
+        let Some(url) = reader.text(&table::GITOPS_STATUS_SERVER_URL) else {
+            if !dry_run {
+                reader.problem(
+                    &table::GITOPS_STATUS_SERVER_URL,
+                    "is not set; write the status server's base URL, such as http://gitops-status-server, \
+                     or set `dry_run: true`",
+                );
+            }
+            return None;
+        };
+        let endpoint = match endpoint(&url, &mut reader.secrets) {
+            Ok(endpoint) => endpoint,
+            Err(problem) => {
+                reader.problem(&table::GITOPS_STATUS_SERVER_URL, problem);
+                return None;
+            }
+        };
+        if endpoint.basic_auth.is_some() && token.is_some() {
+            reader.problem(
+                &table::GITOPS_STATUS_SERVER_URL,
+                "holds a user and `status_server_token` is set: both would be the Authorization header; remove one",
+            );
+        }
+        let proxy = environment.proxies.proxy_for(&endpoint.uri, &mut reader.secrets);
+        let proxy = proxy.unwrap_or_else(|problem| {
+            reader.problems.push(problem);
+            None
+        });
+        Some(Self {
+            proxy,
+            root_bundle: environment.root_bundle.clone(),
+            endpoint: endpoint.uri,
+            basic_auth: endpoint.basic_auth,
+            token,
+            headers,
+            ca_cert: reader.text(&table::CA_CERT),
+            insecure_skip_verify,
+            http_timeout,
+            retry_for,
+        })
+    }
+}
+
+fn headers(reader: &mut Reader) -> Vec<Header> {
+    let mut headers = Vec::new();
+    for (name, value) in reader.flat_map(&table::HEADERS) {
+        let value = reader.secrets.keep(value);
+        let is_token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
+        let problem = if name.is_empty() || !name.chars().all(is_token) {
+            format!("holds {name:?}, which is no header name; write one such as X-Tenant")
+        } else if ["host", "content-length", "transfer-encoding", "connection"].contains(&name.to_lowercase().as_str())
+        {
+            format!("holds `{name}`, which belongs to the connection itself; remove it")
+        } else if !is_header_value(value.expose()) {
+            format!(
+                "holds a line break or another character no header can carry, in the value of `{name}`; \
+                 write it as one line"
+            )
+        } else {
+            headers.push(Header { name, value });
+            continue;
+        };
+        reader.problem(&table::HEADERS, problem);
+    }
+    headers
+}

@@ -1,0 +1,76 @@
+//! What playbooks state about themselves by markers: drift, and what forbids `SYNCED` where it is stated.
+
+use std::collections::BTreeSet;
+
+use crate::evidence::drift_name::DriftName;
+use crate::evidence::facts::{HostFacts, PlaybookFacts};
+use crate::evidence::markers::Statement;
+use crate::settings::{AnsibleSettings, Settings};
+use crate::verdict::judge::Drift;
+use crate::verdict::reason::{Findings, Reason};
+
+/// Whether markers decide this playbook: always with `check: false`, else where it states anything.
+pub(super) fn decide(ansible: &AnsibleSettings, playbook: &PlaybookFacts) -> bool {
+    !ansible.check_mode || playbook.hosts.values().any(|facts| facts.statement.statement() != Statement::None)
+}
+
+/// What is stated for each host, and by whom.
+pub(super) fn statements(findings: &mut Findings, drift: &mut Drift, settings: &Settings, playbook: &PlaybookFacts) {
+    for (host, facts) in &playbook.hosts {
+        let task = facts.statement.task();
+        match facts.statement.statement() {
+            Statement::None | Statement::Synced => {}
+            Statement::Broken(problem) => {
+                findings.about_hosts(Reason::BrokenStatement { task: task.to_owned(), problem }, [host]);
+            }
+            Statement::OutOfSync(files) => {
+                let unnamed = BTreeSet::from([DriftName::task("debug", task)]);
+                drift.add(settings, host, files.unwrap_or(&unnamed));
+                let spoken_for = playbook.summaries.get(host).filter(|hosts| hosts.iter().any(|other| other != host));
+                if let (true, Some(hosts)) = (settings.report.per_host, spoken_for) {
+                    findings.about_hosts(Reason::StatedForAll { task: task.to_owned() }, hosts);
+                }
+            }
+        }
+    }
+    unstated(findings, playbook);
+    contradicted(findings, playbook);
+}
+
+/// Hosts that nobody states a status for.
+fn unstated(findings: &mut Findings, playbook: &PlaybookFacts) {
+    let to_check = || playbook.hosts.iter().filter(|(_, facts)| facts.to_check);
+    let silent = to_check().filter(|(host, facts)| stated_for(playbook, host, facts).is_none());
+    findings.about_hosts(Reason::NoStatement, silent.map(|(host, _)| host));
+    let nobody_speaks = playbook.hosts.values().all(|facts| facts.statement.statement() == Statement::None);
+    if to_check().next().is_none() && nobody_speaks {
+        findings.about_run(Reason::NoStatement);
+    }
+}
+
+/// Hosts on which a task found a difference, and nobody says so.
+fn contradicted(findings: &mut Findings, playbook: &PlaybookFacts) {
+    for (host, facts) in &playbook.hosts {
+        let Some(task) = &facts.compared_changed else { continue };
+        let out_of_sync = |statement: &Statement<'_>| matches!(statement, Statement::OutOfSync(_));
+        let accounted_for = match stated_for(playbook, host, facts) {
+            Some(statement) => out_of_sync(&statement),
+            // A host that was only delegated to: whoever reports drift reports for it too.
+            None => playbook.hosts.values().any(|facts| out_of_sync(&facts.statement.statement())),
+        };
+        if !accounted_for {
+            findings.about_hosts(Reason::Contradicted { task: task.clone() }, [host]);
+        }
+    }
+}
+
+/// What is stated for a host: by itself, or else by whoever speaks for it. A broken statement is one.
+fn stated_for<'a>(playbook: &'a PlaybookFacts, host: &str, facts: &'a HostFacts) -> Option<Statement<'a>> {
+    let own = facts.statement.statement();
+    if own != Statement::None {
+        return Some(own);
+    }
+    let speakers = playbook.summaries.iter().filter(|(_, hosts)| hosts.contains(host)).map(|(speaker, _)| speaker);
+    let statements = speakers.filter_map(|speaker| Some(playbook.hosts.get(speaker)?.statement.statement()));
+    statements.into_iter().find(|statement| *statement != Statement::None)
+}

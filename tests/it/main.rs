@@ -1,0 +1,59 @@
+//! Every integration test, most of them through the built binary.
+//!
+//! `cargo test` runs what needs nothing but Rust, in seconds; `tests/run.sh` brings a real Ansible and the rest, and runs
+//! everything. `cargo test --test it NAME` runs what has NAME in its name, such as `delivery::` or `cases::no_log`, and
+//! `-- --list` lists all. CONTRIBUTING.md says how to add one.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::process::ExitCode;
+
+mod harness;
+
+mod tidy;
+mod settings;
+mod delivery;
+mod tls;
+mod proxies;
+mod payload;
+mod faults;
+mod panic;
+mod scenes;
+mod cases;
+mod ansible;
+mod ssh;
+mod secrets;
+mod examples;
+mod documents;
+mod grafana;
+mod woodpecker;
+mod image;
+
+fn main() -> ExitCode {
+    if harness::fake_ansible::is_called() {
+        return harness::fake_ansible::play();
+    }
+    if let Some(folder) = harness::variable(panic::FOLDER) {
+        panic::have_a_fault(folder.as_ref());
+    }
+    harness::suite::run(vec![
+        tidy::suite(),
+        settings::suite(),
+        delivery::suite(),
+        tls::suite(),
+        proxies::suite(),
+        payload::suite(),
+        faults::suite(),
+        panic::suite(),
+        scenes::suite(),
+        cases::suite(),
+        ansible::suite(),
+        ssh::suite(),
+        secrets::suite(),
+        examples::suite(),
+        documents::suite(),
+        grafana::suite(),
+        woodpecker::suite(),
+        woodpecker::suite_of_the_image(),
+        image::suite(),
+    ])
+}

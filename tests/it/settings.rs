@@ -1,0 +1,215 @@
+//! What is read from `PLUGIN_*` and `CI_*`: every form Woodpecker writes, and a sentence for everything that is wrong.
+
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
+use std::process::Command;
+
+use plugin_gitops_status::TABLE;
+
+use crate::harness::ended::Ended;
+use crate::harness::fake_ansible::Asked;
+use crate::harness::server::{Scripted, ok};
+use crate::harness::step::Step;
+use crate::harness::suite::{Suite, suite};
+
+pub fn suite() -> Suite {
+    suite!(
+        "settings",
+        [],
+        each_wrong_setting_gets_one_line_with_its_name_its_value_and_the_remedy,
+        all_problems_are_told_at_once,
+        a_value_that_is_not_utf8_is_named,
+        no_secret_is_in_a_message,
+        both_list_forms_are_read,
+        maps_and_key_value_lists_become_the_same_extra_vars,
+        durations_and_booleans_are_read_in_every_form,
+        defaults_are_those_of_the_table,
+        the_user_of_the_url_becomes_basic_auth,
+        the_pipeline_fills_in_what_is_not_set,
+        help_lists_every_setting_and_other_arguments_are_refused,
+    )
+}
+
+/// A step with these settings.
+fn with(settings: &[(&str, &str)]) -> Step {
+    Step::new().to("http://127.0.0.1:1").settings(settings.iter().copied())
+}
+
+/// What is wrong with these settings.
+#[track_caller]
+fn problems(settings: &[(&str, &str)]) -> Vec<String> {
+    problem_lines(&with(settings).run())
+}
+
+#[track_caller]
+fn problem_lines(end: &Ended) -> Vec<String> {
+    end.expect_code(1).expect_no("[1/4]");
+    end.stderr.lines().filter_map(|line| line.strip_prefix("  ")).map(str::to_owned).collect()
+}
+
+/// What Ansible is called with by these settings.
+#[track_caller]
+fn asked(settings: &[(&str, &str)]) -> Asked {
+    let step = with(settings).dry();
+    // What the fake Ansible replays has nothing to do with what it was asked for.
+    step.run().expect_log("[4/4]");
+    step.asked()
+}
+
+fn each_wrong_setting_gets_one_line_with_its_name_its_value_and_the_remedy() {
+    for (name, value, parts) in [
+        ("gitops_status_server_url", "", &["not set", "http://gitops-status-server"][..]),
+        ("gitops_status_server_url", "status:80", &["http://"]),
+        ("gitops_status_server_url", "http://", &["no URL"]),
+        ("gitops_status_server_url", "http://s/api/status", &["/api/status", "base URL alone"]),
+        ("gitops_status_server_url", "http://s/?a=b", &["query"]),
+        ("repo_name", " ", &["not set"]),
+        ("server_name", "", &["not set", "per_host"]),
+        ("playbook", "", &["not set", "site.yml"]),
+        ("playbook", "[\"a\",", &["JSON"]),
+        ("check", "maybe", &["\"maybe\"", "true or false"]),
+        ("become", "y", &["\"y\"", "true or false"]),
+        ("forks", "0", &["\"0\"", "from 1"]),
+        ("forks", "2.5", &["\"2.5\"", "whole number"]),
+        ("verbosity", "7", &["\"7\"", "to 6"]),
+        ("timeout", "90", &["\"90\"", "90s, 2m or 1h30m"]),
+        ("timeout", "0s", &["\"0s\"", "1h30m"]),
+        ("http_timeout", "-1s", &["\"-1s\""]),
+        ("retry_for", "1m1h", &["\"1m1h\""]),
+        ("extra_vars", "novalue", &["***", "key=value"]),
+        ("extra_vars", "{\"a\":", &["***", "map"]),
+        ("ansible_env", "{\"PATH\":\"/x\"}", &["ANSIBLE_", "`PATH`"]),
+        ("ansible_env", "{\"ANSIBLE_HOST_PATTERN_MISMATCH\":\"ignore\"}", &["verdict depends"]),
+        ("args", "-e 'a b'", &["quotes", "one argument per item"]),
+        ("headers", "{\"X Y\":\"1\"}", &["\"X Y\"", "no header name"]),
+        ("headers", "{\"X\":\"a\\r\\nB: c\"}", &["`X`", "line break"]),
+        ("headers", "{\"Host\":\"x\"}", &["`Host`", "remove it"]),
+        ("status_server_token", "a\nb", &["line break"]),
+        ("ignore_tasks", "[[x", &["ignore_tasks"]),
+        ("per_host", "2", &["\"2\""]),
+        ("ssh_private_key", "ssh-ed25519 AAAA me", &["public key"]),
+        ("playbok", "x", &["not a setting", "`playbook`"]),
+        ("server", "x", &["not a setting", "`server_name`"]),
+    ] {
+        let lines = problems(&[(name, value)]);
+        assert_eq!(lines.len(), 1, "{name}={value}: {lines:?}");
+        assert!(lines[0].contains(&format!("`{name}`")), "{lines:?}");
+        for part in parts {
+            assert!(lines[0].contains(part), "{part:?} is missing in {lines:?}");
+        }
+    }
+}
+
+fn all_problems_are_told_at_once() {
+    let lines = problems(&[("playbook", ""), ("check", "x"), ("forks", "x"), ("sever_name", "x"), ("timeout", "5")]);
+    assert_eq!(lines.len(), 5, "{lines:?}");
+}
+
+fn a_value_that_is_not_utf8_is_named() {
+    let step = with(&[]);
+    let end = step.command().env("PLUGIN_LIMIT", OsString::from_vec(vec![b'a', 0xff])).output().unwrap();
+    assert_eq!(problem_lines(&end.into()), ["PLUGIN_LIMIT is not UTF-8; write its value as UTF-8 text"]);
+}
+
+fn no_secret_is_in_a_message() {
+    let canary = "c4n4ry";
+    let end = with(&[
+        ("status_server_token", &format!("{canary}\n")),
+        ("headers", &format!("{{\"X\":\"{canary}\\n\"}}")),
+        ("extra_vars", canary),
+        ("vault_password", canary),
+        ("ssh_private_key", canary),
+        ("gitops_status_server_url", &format!("http://me:{canary}@s/?x")),
+    ])
+    .run();
+    assert!(problem_lines(&end).len() > 3, "{end}");
+    end.expect_no(canary);
+}
+
+fn both_list_forms_are_read() {
+    for (value, words) in [("a , b c,", &["--tags=a,b c"][..]), (r#"["a", "b c", null]"#, &["--tags=a,b c"]), ("", &[])]
+    {
+        let arguments = asked(&[("tags", value)]).arguments;
+        let tags: Vec<&String> = arguments.iter().filter(|argument| argument.starts_with("--tags")).collect();
+        assert_eq!(tags, words, "{value}");
+    }
+    for (name, value, expected) in [
+        ("limit", "web1,b", &["--limit=web1,b"][..]),
+        ("args", "-e a=b", &["-e", "a=b"]),
+        ("args", r#"["-e","a=b c"]"#, &["-e", "a=b c"]),
+        ("playbook", "site.yml,hosts", &["site.yml", "hosts"]),
+        ("inventory", "hosts,site.yml", &["--inventory=hosts", "--inventory=site.yml"]),
+        ("inventory", "web1,", &["--inventory=web1,"]),
+        ("verbosity", "3", &["-vvv"]),
+        ("become", "on", &["--become"]),
+    ] {
+        let arguments = asked(&[(name, value)]).arguments;
+        let found = arguments.windows(expected.len()).any(|words| words == expected);
+        assert!(found, "{name}={value}: {arguments:?}");
+    }
+}
+
+fn maps_and_key_value_lists_become_the_same_extra_vars() {
+    for value in ["{\"a\":\"1\",\"b\":\"x y\"}", "a=1,b=x y", "[\"a=1\",\"b=x y\"]"] {
+        assert_eq!(asked(&[("extra_vars", value)]).extra_vars.as_deref(), Some(r#"{"a":"1","b":"x y"}"#), "{value}");
+    }
+    assert_eq!(asked(&[("extra_vars", "{\"n\":3}")]).extra_vars.as_deref(), Some(r#"{"n":3}"#));
+    assert_eq!(asked(&[]).extra_vars, None);
+}
+
+fn durations_and_booleans_are_read_in_every_form() {
+    for value in ["90s", "2m", "1h30m", "1h1m1s"] {
+        asked(&[("timeout", value), ("http_timeout", value), ("retry_for", value)]);
+    }
+    for (value, flag) in [
+        ("TRUE", true),
+        ("yes", true),
+        ("On", true),
+        ("1", true),
+        (" true ", true),
+        ("no", false),
+        ("off", false),
+        ("0", false),
+        ("False", false),
+    ] {
+        let arguments = asked(&[("become", value)]).arguments;
+        assert_eq!(arguments.contains(&"--become".to_owned()), flag, "{value}");
+    }
+}
+
+fn defaults_are_those_of_the_table() {
+    let arguments = asked(&[]).arguments;
+    assert_eq!(arguments, ["--inventory=hosts", "--check", "--diff", "site.yml"]);
+    let default = |name: &str| TABLE.iter().find(|setting| setting.name == name).unwrap().default.words();
+    assert_eq!(["check", "become", "dry_run"].map(default), ["true", "false", "false"]);
+}
+
+fn the_user_of_the_url_becomes_basic_auth() {
+    let server = Scripted::http([ok()]);
+    let url = format!("http://me:p%40ss@{}/prefix/", server.address);
+    with(&[("gitops_status_server_url", &url)]).run().expect_delivered().expect_no("p%40ss").expect_no("p@ss");
+    let request = &server.requests()[0];
+    assert_eq!(request.line, "POST /prefix/api/status HTTP/1.1");
+    assert_eq!(request.header("authorization"), Some("Basic bWU6cEBzcw=="));
+    let both = problems(&[("gitops_status_server_url", "http://a:b@s"), ("status_server_token", "t")]);
+    assert!(both[0].contains("remove one"), "{both:?}");
+}
+
+fn the_pipeline_fills_in_what_is_not_set() {
+    let step = with(&[("repo_name", "")]).dry().env("CI_REPO_NAME", "from-ci");
+    assert!(step.run().payload().starts_with(r#"{"repo":"from-ci","server":"s","#));
+}
+
+fn help_lists_every_setting_and_other_arguments_are_refused() {
+    let called = |argument: &str| -> Ended {
+        let plugin = with(&[]).command();
+        Command::new(plugin.get_program()).arg(argument).env_clear().output().unwrap().into()
+    };
+    let help = called("--help");
+    help.expect_code(0);
+    for setting in TABLE {
+        help.expect_log(&format!("{} (", setting.variable()));
+    }
+    assert_eq!(called("--version").stdout, concat!("plugin-gitops-status ", env!("CARGO_PKG_VERSION"), "\n"));
+    called("--dry-run").expect_code(1);
+}
