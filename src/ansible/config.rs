@@ -1,5 +1,5 @@
 //! The little that has to be known of the user's `ansible.cfg`: which one Ansible will read, what it says, and where it
-//! looks for callback plugins. `ANSIBLE_CALLBACK_PLUGINS` replaces that place, so what the user has is read here and kept.
+//! looks for plugins. `ANSIBLE_CALLBACK_PLUGINS` replaces that place, so what the user has is read here and kept.
 //!
 //! Not here: anything else that it says; Ansible reads it itself.
 //!
@@ -9,9 +9,6 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-
-/// Where Ansible looks for callback plugins when nobody says otherwise.
-const DEFAULT_CALLBACK_PLUGINS: &str = "~/.ansible/plugins/callback:/usr/share/ansible/plugins/callback";
 
 /// The `ansible.cfg` that Ansible will read; an empty one where there is none. A file that cannot be read is left to
 /// Ansible to complain about.
@@ -42,9 +39,11 @@ impl AnsibleCfg {
         value_of(&self.text, section, key)
     }
 
-    /// The directories Ansible would search for callback plugins, as a colon-separated list of absolute paths.
-    pub fn callback_plugins(&self, home: Option<&Path>) -> String {
-        let list = self.value("defaults", "callback_plugins").unwrap_or_else(|| DEFAULT_CALLBACK_PLUGINS.to_owned());
+    /// The directories Ansible would search for plugins of this kind (`callback`, `connection`), as a colon-separated list
+    /// of absolute paths.
+    pub fn plugins(&self, kind: &str, home: Option<&Path>) -> String {
+        let default = || format!("~/.ansible/plugins/{kind}:/usr/share/ansible/plugins/{kind}");
+        let list = self.value("defaults", &format!("{kind}_plugins")).unwrap_or_else(default);
         let absolute = |part: &str| match (part.strip_prefix("~/"), home) {
             (Some(rest), Some(home)) => home.join(rest),
             _ => self.directory.join(part),
@@ -144,7 +143,7 @@ mod tests {
         fs::write(folder.join("ansible.cfg"), "[defaults]\ncallback_plugins = ./mine:/abs:~/h\n").unwrap();
         let real = fs::canonicalize(folder).unwrap();
         let list =
-            AnsibleCfg::find(Some(&folder.join("ansible.cfg")), None).callback_plugins(Some(Path::new("/home/me")));
+            AnsibleCfg::find(Some(&folder.join("ansible.cfg")), None).plugins("callback", Some(Path::new("/home/me")));
         assert_eq!(list, format!("{}/./mine:/abs:/home/me/h", real.display()));
     }
 }

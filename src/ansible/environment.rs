@@ -71,8 +71,15 @@ pub(super) fn environment(
     set_account(&mut environment, run_dir.account());
     let home = environment.get("HOME").map(PathBuf::from);
     let config = AnsibleCfg::find(environment.get("ANSIBLE_CONFIG").map(Path::new), home.as_deref());
-    let callback_plugins = callback_plugins(&environment, &config, home.as_deref(), run_dir);
-    environment.set("ANSIBLE_CALLBACK_PLUGINS", callback_plugins);
+    let theirs = configured_plugins(&environment, &config, "callback", home.as_deref());
+    environment.set("ANSIBLE_CALLBACK_PLUGINS", before(run_dir.callback_dir(), &theirs));
+    if let Some(ours) = run_dir.connection_plugins() {
+        let theirs = configured_plugins(&environment, &config, "connection", home.as_deref());
+        // A plugin of the user's own that is called `ssh` is what connects, with its reasons.
+        if !std::env::split_paths(&theirs).any(|dir| dir.join("ssh.py").exists()) {
+            environment.set("ANSIBLE_CONNECTION_PLUGINS", before(ours, &theirs));
+        }
+    }
     environment.set("ANSIBLE_LOCAL_TEMP", run_dir.local_temp());
     // A module on the controller unpacks itself there, and leaves that behind when it is killed.
     environment.set("TMPDIR", run_dir.local_temp());
@@ -142,14 +149,18 @@ fn set_ssh(environment: &mut Environment, config: &AnsibleCfg, run_dir: &RunDir)
     }
 }
 
+/// Where Ansible would look for plugins of this kind without us, as a colon-separated list.
+fn configured_plugins(environment: &Environment, config: &AnsibleCfg, kind: &str, home: Option<&Path>) -> OsString {
+    let variable = environment.get(&format!("ANSIBLE_{}_PLUGINS", kind.to_uppercase()));
+    variable.map_or_else(|| config.plugins(kind, home).into(), OsStr::to_owned)
+}
+
 /// Ours first: a plugin of the same name found earlier would be loaded in its place.
-fn callback_plugins(environment: &Environment, config: &AnsibleCfg, home: Option<&Path>, run_dir: &RunDir) -> OsString {
-    let configured = environment.get("ANSIBLE_CALLBACK_PLUGINS").map(OsStr::to_owned);
-    let configured = configured.unwrap_or_else(|| config.callback_plugins(home).into());
-    let mut list = run_dir.callback_dir().as_os_str().to_owned();
-    if !configured.is_empty() {
+fn before(ours: &Path, theirs: &OsStr) -> OsString {
+    let mut list = ours.as_os_str().to_owned();
+    if !theirs.is_empty() {
         list.push(":");
-        list.push(configured);
+        list.push(theirs);
     }
     list
 }

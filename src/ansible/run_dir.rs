@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use rustix::process::Pid;
 
+use crate::ansible::accelerate;
 use crate::ansible::cleanup::{Cleanup, Leftovers};
 use crate::ansible::passwd::{AccountFiles, Needs};
 use crate::ansible::private_files::{PrivateDir, SecretFile};
@@ -37,6 +38,7 @@ pub struct RunDir {
     events: File,
     local_temp: PathBuf,
     control_path_dir: PathBuf,
+    connection_plugins: Option<PathBuf>,
     account: AccountFiles,
     inputs: Inputs,
     /// The directory in memory; `None` where it cannot be made, and the work directory takes its place.
@@ -105,6 +107,7 @@ impl RunDir {
             events: File::open(&events).with_context(|| format!("cannot open `{}`", events.display()))?,
             local_temp: work.make_dir("tmp")?,
             control_path_dir: private.make_dir("cp")?,
+            connection_plugins: ansible.accelerate.then(|| accelerate::write(private)).transpose()?,
             account: AccountFiles::write(&work, needs)?,
             inputs: Inputs::write(private, ansible)?,
             nonce,
@@ -142,6 +145,11 @@ impl RunDir {
     /// Where ssh masters put their sockets: its own for each run, so that no master of an earlier run is used.
     pub fn control_path_dir(&self) -> &Path {
         &self.control_path_dir
+    }
+
+    /// The directory Ansible finds the connection plugin of `accelerate` in, if it is set.
+    pub fn connection_plugins(&self) -> Option<&Path> {
+        self.connection_plugins.as_deref()
     }
 
     /// A home and a name for this process, where it has none.

@@ -21,6 +21,7 @@ mod scenes;
 mod cases;
 mod ansible;
 mod ssh;
+mod accelerate;
 mod secrets;
 mod examples;
 mod documents;
@@ -48,6 +49,8 @@ fn main() -> ExitCode {
         cases::suite(),
         ansible::suite(),
         ssh::suite(),
+        accelerate::suite(),
+        accelerate::suite_without(),
         secrets::suite(),
         examples::suite(),
         documents::suite(),

@@ -23,13 +23,13 @@ pub fn suite() -> Suite {
 }
 
 /// A server whose sshd listens on a loopback port, and a repository that manages one file of it, which is in sync.
-struct Server {
-    step: Step,
+pub struct Server {
+    pub step: Step,
     receiver: Scripted,
 }
 
 impl Server {
-    fn start() -> Self {
+    pub fn start() -> Self {
         let step = Step::ansible("in-sync").target_file("managed", "x");
         let receiver = Scripted::keeping();
         let step = step.to(receiver.url());
@@ -41,16 +41,16 @@ impl Server {
         server
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub fn path(&self, name: &str) -> PathBuf {
         self.step.path(name)
     }
 
     /// Writes a file of the repository.
-    fn file(&self, name: &str, text: &str) {
+    pub fn file(&self, name: &str, text: &str) {
         self.step.again().file(name, text);
     }
 
-    fn of_sshd(&self, name: &str) -> String {
+    pub fn of_sshd(&self, name: &str) -> String {
         fs::read_to_string(self.path("ssh").join(name)).unwrap()
     }
 
@@ -61,7 +61,7 @@ impl Server {
     }
 
     /// The inventory, with further variables of its one host.
-    fn inventory(&self, variables: &str) {
+    pub fn inventory(&self, variables: &str) {
         let port = self.of_sshd("port");
         let line = format!(
             "web1 ansible_host=127.0.0.1 ansible_port={} ansible_python_interpreter=/usr/bin/python3 {variables}\n",

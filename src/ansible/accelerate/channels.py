@@ -23,53 +23,17 @@ import sys
 import time
 
 import frames
-from frames import ARCHIVE, ASK, DROP, EXIT, GO, LOST, MODULE, NEED, NOT_STARTED, OPEN, OPENED, PLAIN, RESET, RUN, STORE
-from frames import UNFIT, Ended, Stream
+from frames import ARCHIVE, ASK, DROP, ERR, EXIT, GO, LOST, MODULE, NEED, NOT_STARTED, OPEN, OPENED, OUT, PLAIN, RESET
+from frames import RUN, STORE, UNFIT, Ended
+from peers import Channel, Worker, began, now
 
 IDLE = 240  # seconds after which a channel is no longer used; the server's end waits longer
 WAITING = 4 << 20  # bytes that may wait for one worker
 ARCHIVES = 4 << 20  # bytes of archives that a channel keeps
 CACHE = 64 << 20  # and this process
 CHANNELS = 4  # to one host
+CHANGES = 5  # as often is a server left that changes what a login reads; then its modules go their own way
 SAID = 2000  # the last bytes of what ssh said
-
-
-def now():
-    return time.clock_gettime(time.CLOCK_BOOTTIME)
-
-
-class Channel:
-    """One process on a server, and the ssh that leads there."""
-
-    def __init__(self, key, host, fds, greeting):
-        self.key, self.host, self.greeting = key, host, greeting
-        self.stdin, self.stdout, self.stderr = fds
-        self.to_server = Stream(self.stdin)
-        self.buffer = bytearray()
-        self.said = b""
-        self.archives = collections.OrderedDict()  # by digest: number and size
-        self.numbers = 0
-        self.users = set()  # workers that were told to go
-        self.running = {}  # by number
-        self.used = now()
-        self.open = True
-        for fd in fds:
-            os.set_blocking(fd, False)
-
-
-class Worker:
-    """A worker's connection; it is there for one module."""
-
-    def __init__(self, sock):
-        self.sock = sock
-        self.to_worker = Stream(sock.fileno())
-        self.buffer = bytearray()
-        self.fds = []
-        self.asked = {}
-        self.channel = None
-        self.number = None
-        self.module = None
-        self.sent_from = None  # where the module begins among all that went to the server
 
 
 class Channels:
@@ -80,6 +44,7 @@ class Channels:
         self.opening = {}  # by key: who opens it, then those who wait
         self.unfit = set()  # keys whose server does not take to this
         self.seen = set()  # keys that were asked for before
+        self.changes = collections.Counter()  # by key: how often a new login had to be made
         self.archives = {}  # by digest
         self.cached = 0
         self.main = main
@@ -114,6 +79,7 @@ class Channels:
         try:
             sock, _ = self.listening.accept()
         except OSError:
+            time.sleep(0.01)  # too many open files: somebody else has to end first
             return
         uid = struct.unpack("3i", sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[1]
         if uid != os.getuid():
@@ -284,6 +250,9 @@ class Channels:
 
     def dismiss(self, worker):
         """A worker is gone. A module of its runs on, as it would without this process."""
+        if worker.gone:
+            return
+        worker.gone = True
         self.selector.unregister(worker.sock)
         worker.sock.close()
         worker.to_worker.clear()
@@ -344,8 +313,14 @@ class Channels:
         channel.buffer += data or b""
         while channel.open and (frame := frames.taken(channel.buffer, frames.SERVER)):
             kind, number, body = frame
+            if kind not in (OUT, ERR, EXIT, NOT_STARTED):
+                self.lose(channel)
+                return
             worker = channel.running.get(number)
-            if kind == NOT_STARTED and body == b"changed":
+            if kind == NOT_STARTED and body == b"changed" and channel.key:
+                self.changes[channel.key] += 1
+                if self.changes[channel.key] > CHANGES:
+                    self.unfit.add(channel.key)
                 self.retire(channel)
             if worker and worker.channel:
                 self.guarded(worker, self.tell, kind, body)
@@ -391,16 +366,6 @@ class Channels:
             for fd in (channel.stdin, channel.stdout, channel.stderr):
                 self.watch(fd, 0, None)
                 os.close(fd)
-
-
-def began(pid):
-    """When a process began, so that its number is not taken for another's; `None` where it is gone."""
-    try:
-        with open("/proc/%d/stat" % pid) as file:
-            fields = file.read().rpartition(")")[2].split()
-        return None if fields[0] in "ZX" else fields[19]
-    except OSError:
-        return None
 
 
 def main():

@@ -16,7 +16,7 @@ exec(compile(source, "<accelerate>", "exec"), scope)
 scope["execute"](scope["Loop"](3).serve(), globals(), ("os", "source", "scope"))
 END_OF_START
 :"""
-ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*$")
 
 
 class Unknown(Exception):
@@ -36,15 +36,14 @@ class RemoteCommand:
         self.script = inner[:len(inner) - len(self.rest)]
         self.success = success
         self.innermost = self.unwrapped(self.script)
-        words = shlex.split(self.innermost)
-        beginning = ["echo", success, ";"] if success else []
-        run = shlex.split(interpreter)
-        middle = words[len(beginning):len(words) - len(run)]
-        if words != beginning + middle + run or not self.innermost.endswith(interpreter):
+        beginning = "echo %s ; " % success if success else ""
+        if not (self.innermost.startswith(beginning) and self.innermost.endswith(interpreter)):
             raise Unknown("the command is not the module's interpreter")
-        if not all(ASSIGNMENT.match(word) for word in middle):
+        environment = self.innermost[len(beginning):len(self.innermost) - len(interpreter)]
+        assignments = [word.partition("=") for word in shlex.split(environment)]
+        if environment != "".join("%s=%s " % (name, shlex.quote(value)) for name, _, value in assignments if NAME.match(name)):
             raise Unknown("the command is not only an interpreter and its environment")
-        self.sets_environment = bool(middle)
+        self.sets_environment = bool(assignments)
 
     def unwrapped(self, script):
         """What the innermost shell is given to do."""

@@ -4,6 +4,7 @@ the plugin of ansible-core and nothing else.
 """
 from __future__ import annotations
 
+import importlib.machinery
 import importlib.util
 import os
 import sys
@@ -20,7 +21,8 @@ def load(name, path):
 
 
 # This file is known under the name of ansible-core's own, which is therefore loaded under another one.
-plain = load("ansible.plugins.connection.plain_ssh", os.path.join(os.path.dirname(ansible.plugins.connection.__file__), "ssh.py"))
+found = importlib.machinery.PathFinder.find_spec("ssh", ansible.plugins.connection.__path__)
+plain = load("ansible.plugins.connection.plain_ssh", found.origin)
 # Whoever imports something from ansible-core's plugin finds it here.
 globals().update({name: value for name, value in vars(plain).items() if not name.startswith("__")})
 DOCUMENTATION = plain.DOCUMENTATION

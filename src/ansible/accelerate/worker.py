@@ -23,8 +23,7 @@ import sys
 import time
 
 import accelerate_frames as frames
-from accelerate_frames import ARCHIVE, ASK, ERR, EXIT, GO, LOST, MODULE, NEED, NOT_STARTED, OPEN, OPENED, OUT, PLAIN
-from accelerate_frames import RESET, UNFIT
+from accelerate_frames import ARCHIVE, ASK, ERR, EXIT, GO, MODULE, NEED, NOT_STARTED, OPEN, OPENED, OUT, RESET, UNFIT
 from accelerate_remote_command import RemoteCommand, Unknown
 
 # A module as ansible-core sends it: a wrapper, with the module's files as an archive in it.
@@ -134,9 +133,11 @@ class Opening:
     def greeting(self, process):
         """What came before the answer, such as the output of a login script; `None` where none comes."""
         output, said, end = process.stdout.fileno(), b"", time.monotonic() + PATIENCE
+        poll = select.poll()
+        poll.register(output, select.POLLIN)
         while self.hello not in said:
             left = end - time.monotonic()
-            if left <= 0 or not select.select([output], [], [], left)[0]:
+            if left <= 0 or not poll.poll(left * 1000):
                 self.too_late = True
                 process.terminate()
                 return None
@@ -151,8 +152,10 @@ def accelerated(plain, folder):
     """The class that takes the place of `plain.Connection`.
 
     Raises an error where that is not what it was in every ansible-core that this was tried with."""
-    with open(os.path.join(folder, "loop.py"), "rb") as file:
-        loop = file.read()
+    loop = b""
+    for part in ("imports.py", "loop.py"):
+        with open(os.path.join(folder, part), "rb") as file:
+            loop += file.read()
     step = list(inspect.signature(plain.Connection._send_initial_data).parameters)
     if step != ["self", "fh", "in_data", "ssh_process"] or not callable(plain.Connection._bare_run):
         raise RuntimeError("the plugin `ssh` of this ansible-core is put together in an unknown way")
@@ -165,11 +168,11 @@ def accelerated(plain, folder):
         def _bare_run(self, cmd, in_data, sudoable=True, checkrc=True):
             try:
                 # Whoever derives a plugin from this one has a command of their own, and a reason for it.
-                if not in_data or type(self) is not Connection:
+                if not isinstance(in_data, bytes) or not in_data.startswith(b"#!") or type(self) is not Connection:
                     raise Plain
-                return self._run_module(cmd, plain.to_bytes(in_data), sudoable, checkrc)
+                return self._run_module(cmd, in_data, sudoable, checkrc)
             except Plain as why:
-                if in_data:
+                if str(why):
                     display.vvvv("SSH: a connection of its own: %s" % why, host=self.host)
             return super()._bare_run(cmd, in_data, sudoable=sudoable, checkrc=checkrc)
 
