@@ -30,7 +30,7 @@ fn main() {
     let mut seconds: Vec<f64> = (0..5)
         .map(|_| {
             let began = Instant::now();
-            let seen = collect(BufReader::with_capacity(64 << 10, File::open(&path).unwrap()), NONCE, &settings.ignore);
+            let seen = collect(BufReader::with_capacity(64 << 10, File::open(&path).unwrap()), NONCE, &settings);
             let verdict = judge(&settings, &Ending::Exited(0), &seen);
             assert_eq!(verdict.status, SyncStatus::Synced, "{:?}", verdict.findings);
             assert_eq!(verdict.hosts.len(), HOSTS);

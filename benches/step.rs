@@ -73,7 +73,7 @@ fn step(program: &Path, folder: &Path, hosts: usize) -> Command {
     step.env_clear().current_dir(folder).stdin(Stdio::null()).stdout(Stdio::null());
     step.env("PATH", format!("{}:{}", folder.join("bin").display(), variable("PATH").unwrap()));
     step.env("HOME", folder).env("LC_ALL", "C.UTF-8").env(HOSTS, hosts.to_string());
-    for (name, value) in [("PLAYBOOK", "site.yml"), ("REPO_NAME", "r"), ("SERVER_NAME", "s"), ("RETRY_FOR", "1s")] {
+    for (name, value) in [("PLAYBOOK", "site.yml"), ("REPO_NAME", "r"), ("SERVER_NAME", "s"), ("RETRY_FOR", "30s")] {
         step.env(format!("PLUGIN_{name}"), value);
     }
     step

@@ -14,7 +14,7 @@ import sys
 import textwrap
 from xml.sax.saxutils import escape
 
-DASHBOARD = pathlib.Path(__file__).parents[1] / "grafana/dashboards/gitops-status.json"
+DASHBOARD = pathlib.Path(__file__).parents[2] / "examples/grafana/dashboards/gitops-status.json"
 COLOURS = {"green": "#56a64b", "red": "#e02f44", "orange": "#ff780a", "purple": "#a352cc", "text": "#2b2e3b"}
 ANSI = {"1": "bold", "31": "red", "32": "green", "33": "yellow", "36": "cyan"}
 STYLE = {"bold": "#ffffff", "red": "#ff7b72", "green": "#7ee787", "yellow": "#e3b341", "cyan": "#79c0ff", "": "#c9d1d9"}

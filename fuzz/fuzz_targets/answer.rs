@@ -9,7 +9,7 @@ use std::sync::{Mutex, MutexGuard, OnceLock};
 use std::time::Duration;
 
 use libfuzzer_sys::fuzz_target;
-use plugin_gitops_status::{Client, Destination, Sent, Settings, Signals, retry_after_in, send};
+use plugin_gitops_status::{Budget, Client, Destination, Sent, Settings, Signals, retry_after_in, send};
 
 /// Handlers are for ever, so they are set once and what they write to is never closed.
 fn signals() -> MutexGuard<'static, Signals> {
@@ -40,7 +40,7 @@ fn server() -> &'static str {
 
 fuzz_target!(|data: &[u8]| {
     if let Ok(text) = std::str::from_utf8(data) {
-        let _ = retry_after_in(text, time::OffsetDateTime::UNIX_EPOCH);
+        let _ = retry_after_in(text, std::time::SystemTime::UNIX_EPOCH);
     }
     let address = server();
     let settings = [
@@ -56,8 +56,9 @@ fuzz_target!(|data: &[u8]| {
     server.retry_for = Duration::from_millis(1);
     let client = Client::new(&server).unwrap();
     *ANSWER.lock().unwrap() = data.to_vec();
-    let sent = send(&client, "{}", &mut signals(), |_, _, _| {}).unwrap();
-    if let Sent::Accepted(status) = sent {
+    let sent = send(&client, "{}", &mut Budget::new(&server), &mut signals(), |_, _, _| {}).unwrap();
+    if let Sent::Accepted(accepted) = sent {
+        let status = accepted.status;
         // 1xx answers may stand before the one that counts.
         let said = String::from_utf8_lossy(data).into_owned();
         assert!((200..300).contains(&status) && said.contains(&status.to_string()), "{status}: {said:?}");

@@ -53,7 +53,7 @@ fn proven(texts: &[String]) -> bool {
 fuzz_target!(|data: &[u8]| {
     let settings = settings();
     let judged_as = |stream: &[u8]| {
-        let seen = collect(stream, "n", &settings.ignore);
+        let seen = collect(stream, "n", &settings);
         let verdict = judge(&settings, &Ending::Exited(0), &seen);
         for line in judged(&settings, &verdict, &seen) {
             let shown = line.painted(false);

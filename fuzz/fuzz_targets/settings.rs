@@ -11,7 +11,10 @@ use plugin_gitops_status::Settings;
 
 /// Stands before every secret value, so that its appearance anywhere is no accident.
 const CANARY: &str = "c4n4ry-";
-const SECRET: [&str; 4] = [
+const SECRET: [&str; 7] = [
+    "PLUGIN_ENVIRONMENT",
+    "PLUGIN_HEADERS",
+    "PLUGIN_VAULT_PASSWORDS",
     "PLUGIN_SSH_PRIVATE_KEY",
     "PLUGIN_VAULT_PASSWORD",
     "PLUGIN_BECOME_PASSWORD",

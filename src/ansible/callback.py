@@ -48,7 +48,9 @@ def beside(name):
     return module
 
 
-values = beside("values")
+values, template_names, _, task_names, provenance = (
+    beside(name) for name in ("values", "template_names", "written_task", "task_names", "provenance")
+)
 text = values.text
 # What variables, or a task beside its play, can say of how a host is reached.
 CONNECTION_WORDS = {"ansible_connection", *values.CONNECTION_VARIABLES}
@@ -84,6 +86,7 @@ class CallbackModule(CallbackBase):
         self.connections = {}  # what was last reported of each host's connection
         self.own_words = {}  # by its number: the variables of a task that says by itself how a host is reached
         self.file = os.open(os.path.join(HERE, "events"), os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+        self.provenance = provenance.Provenance(self.emit, task_names.TaskNames(template_names), values.REPORTED)
         fields = {"ansible": text(__version__)}
         if os.environ.get("ANSIBLE_SSH_ARGS"):
             fields["ssh_args"] = text(os.environ["ANSIBLE_SSH_ARGS"])
@@ -129,6 +132,7 @@ class CallbackModule(CallbackBase):
         if play._uuid not in self.plays:  # this hook comes once for each batch of `serial`
             self.plays.add(play._uuid)
             fields["named"] = [text(host.name) for host in inventory.get_hosts(play.hosts, ignore_restrictions=True)]
+        fields.update(self.provenance.play_started(play, fields["name"]))
         self.emit("play", fields)
         self.play, self.asked, self.connections = play, set(), {}
 
@@ -141,6 +145,11 @@ class CallbackModule(CallbackBase):
         self.emit("no_hosts_left", {})
 
     @reported
+    def v2_playbook_on_vars_prompt(self, varname, *args, **kwargs):
+        self.emit("prompt", {"name": text(varname)})
+        self.provenance.prompted(text(varname))
+
+    @reported
     def v2_playbook_on_task_start(self, task, is_conditional):
         self.started(task)
 
@@ -150,6 +159,7 @@ class CallbackModule(CallbackBase):
 
     def started(self, task):
         number = self.number(task)
+        self.provenance.started(number, task)
         fields = {"task": number}
         if task.action in ("meta", "ansible.builtin.meta", "ansible.legacy.meta"):
             # Each time a `meta` runs it says so here, and a skip follows at once where its `when` was false.
@@ -181,6 +191,7 @@ class CallbackModule(CallbackBase):
             return
         self.asked.add(key)
         variables = self.play.get_variable_manager().get_vars(play=self.play, host=host)
+        self.provenance.load_values(str(host.name), variables)
         if words:
             defaults, own = words
             variables = {**defaults, **variables, **own}
@@ -250,11 +261,34 @@ class CallbackModule(CallbackBase):
         if not keyword("check_mode"):
             fields["check_mode"] = False
         said = values.module_result(task, answer, keyword("args") or {}, status)
+        if any(str(said.get(key, "")).startswith("~") for key in ("dest", "path")) or any(
+            value.startswith("~") for value in said.get("args", {}).values()
+        ):
+            home = self.home(delegated or result._host, task, keyword)
+            if home:
+                said["home"] = text(home)
         if said:
             fields["answer"] = said
+        fields.update(self.provenance.answered(result, fields["task"], status, keyword("args") or {}, item))
         self.emit("result", fields)
         if changes_connections(answer):  # of a loop each item has said so before
             self.asked.clear()
+
+    def home(self, host, task, keyword):
+        """The home of the user that a task runs as, where that is known."""
+        variables = self.play.get_variable_manager().get_vars(play=self.play, host=host, task=task)
+        read = lambda name: templated_text(variables.get(name), variables, self.play._loader)
+        become = read("ansible_become") or keyword("become")
+        if str(become).lower() in ("true", "yes", "1"):
+            user = read("ansible_become_user") or keyword("become_user") or "root"
+        elif (read("ansible_connection") or str(task.connection)).rpartition(".")[2] == "local":
+            return os.path.expanduser("~")
+        else:
+            user = read("ansible_user") or keyword("remote_user")
+        facts = variables.get("ansible_facts") or {}
+        if user and facts.get("user_id") == str(user):
+            return facts.get("user_dir")
+        return "/root" if user == "root" else None
 
     @reported
     def v2_playbook_on_stats(self, stats):

@@ -6,9 +6,11 @@
 use std::ffi::OsString;
 use std::path::Path;
 
+use anyhow::Result;
+
 use crate::ansible::environment::{Environment, environment};
 use crate::ansible::run_dir::RunDir;
-use crate::settings::{AnsibleSettings, split_commas};
+use crate::settings::{AnsibleSettings, Secret, split_commas};
 
 /// Runs the playbook.
 pub const ANSIBLE_PLAYBOOK: &str = "ansible-playbook";
@@ -25,21 +27,27 @@ pub struct Invocation {
     pub arguments: Vec<OsString>,
     /// Its whole environment; nothing else is inherited.
     pub environment: Environment,
+    /// What it reads from its standard input, if anything.
+    pub input: Option<Secret>,
 }
 
 /// The call that runs the playbook. `inherited` is the step's own environment, `colour` says whether Ansible may colour its
 /// output.
+///
+/// # Errors
+/// When a file that ssh needs cannot be written.
 pub fn playbook(
     ansible: &AnsibleSettings,
     run_dir: &RunDir,
     inherited: impl IntoIterator<Item = (OsString, OsString)>,
     colour: bool,
-) -> Invocation {
-    Invocation {
+) -> Result<Invocation> {
+    Ok(Invocation {
         program: ANSIBLE_PLAYBOOK,
         arguments: playbook_arguments(ansible, run_dir.extra_vars()),
-        environment: environment(ansible, run_dir, inherited, colour),
-    }
+        environment: environment(ansible, run_dir, inherited, colour)?,
+        input: ansible.become_password.clone(),
+    })
 }
 
 /// The call that installs what `galaxy_requirements` lists and is not there yet, in the environment of `playbook`.
@@ -49,7 +57,7 @@ pub fn installation(ansible: &AnsibleSettings, playbook: &Invocation) -> Option<
     // It runs no playbook, and a callback that never sees one would leave half a record.
     environment.remove("ANSIBLE_CALLBACK_PLUGINS");
     let arguments = vec!["install".into(), "-r".into(), requirements.into()];
-    Some(Invocation { program: ANSIBLE_GALAXY, arguments, environment })
+    Some(Invocation { program: ANSIBLE_GALAXY, arguments, environment, input: None })
 }
 
 fn playbook_arguments(ansible: &AnsibleSettings, extra_vars: Option<&Path>) -> Vec<OsString> {
@@ -68,6 +76,8 @@ fn playbook_arguments(ansible: &AnsibleSettings, extra_vars: Option<&Path>) -> V
     arguments.extend(flag("--check", ansible.check_mode));
     arguments.extend(flag("--diff", ansible.check_mode));
     arguments.extend(flag("--become", ansible.use_become));
+    // From standard input: a file in memory has no path that Ansible would not resolve first.
+    arguments.extend(flag("--become-password-file=-", ansible.become_password.is_some()));
     arguments.extend(flag(&format!("-{}", "v".repeat(verbosity)), verbosity > 0));
     arguments.extend(ansible.args.iter().map(OsString::from));
     arguments.extend(ansible.playbooks.iter().map(OsString::from));

@@ -10,6 +10,9 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+/// Where Ansible looks for plugins when nobody says otherwise, besides a directory below its home.
+const SYSTEM_PLUGINS: &str = "/usr/share/ansible/plugins";
+
 /// The `ansible.cfg` that Ansible will read; an empty one where there is none. A file that cannot be read is left to
 /// Ansible to complain about.
 #[derive(Debug, Default)]
@@ -39,17 +42,25 @@ impl AnsibleCfg {
         value_of(&self.text, section, key)
     }
 
-    /// The directories Ansible would search for plugins of this kind (`callback`, `connection`), as a colon-separated list
-    /// of absolute paths.
-    pub fn plugins(&self, kind: &str, home: Option<&Path>) -> String {
-        let default = || format!("~/.ansible/plugins/{kind}:/usr/share/ansible/plugins/{kind}");
-        let list = self.value("defaults", &format!("{kind}_plugins")).unwrap_or_else(default);
-        let absolute = |part: &str| match (part.strip_prefix("~/"), home) {
-            (Some(rest), Some(home)) => home.join(rest),
-            _ => self.directory.join(part),
-        };
-        let parts: Vec<_> = list.split(':').map(str::trim).filter(|part| !part.is_empty()).collect();
-        parts.iter().map(|part| absolute(part).display().to_string()).collect::<Vec<_>>().join(":")
+    /// The directories Ansible would search for plugins of a kind (`callback`, `connection`), as a value of the variable for
+    /// them: `~`, `$PWD`, `{{CWD}}` and the like are left for Ansible to expand. `ansible_home` is the value of `ANSIBLE_HOME`.
+    pub fn plugins(&self, kind: &str, ansible_home: Option<&str>) -> String {
+        if let Some(list) = self.value("defaults", &format!("{kind}_plugins")) {
+            let parts = list.split(':').map(str::trim).filter(|part| !part.is_empty());
+            return parts.map(|part| self.absolute(part)).collect::<Vec<_>>().join(":");
+        }
+        let configured = || self.value("defaults", "home").map(|home| self.absolute(&home));
+        let home = ansible_home.map(str::to_owned).or_else(configured).unwrap_or_else(|| "~/.ansible".to_owned());
+        format!("{home}/plugins/{kind}:{SYSTEM_PLUGINS}/{kind}")
+    }
+
+    /// A path of this file as a variable can say it. The one thing that a variable cannot say is that a path is relative to
+    /// this file's directory; that which begins with something to expand is none.
+    fn absolute(&self, path: &str) -> String {
+        if path.starts_with(['/', '~', '$', '{']) {
+            return path.to_owned();
+        }
+        self.directory.join(path).display().to_string()
     }
 }
 
@@ -140,10 +151,20 @@ mod tests {
     fn relative_directories_are_relative_to_the_file_that_names_them() {
         let folder = tempfile::tempdir().unwrap();
         let folder = folder.path();
-        fs::write(folder.join("ansible.cfg"), "[defaults]\ncallback_plugins = ./mine:/abs:~/h\n").unwrap();
-        let real = fs::canonicalize(folder).unwrap();
-        let list =
-            AnsibleCfg::find(Some(&folder.join("ansible.cfg")), None).plugins("callback", Some(Path::new("/home/me")));
-        assert_eq!(list, format!("{}/./mine:/abs:/home/me/h", real.display()));
+        let list = "./mine:/abs:~/h:$PWD/p:${PWD}/p:{{CWD}}/c: x";
+        fs::write(folder.join("ansible.cfg"), format!("[defaults]\ncallback_plugins = {list}\n")).unwrap();
+        let real = fs::canonicalize(folder).unwrap().display().to_string();
+        let config = AnsibleCfg::find(Some(&folder.join("ansible.cfg")), None);
+        let expected = format!("{real}/./mine:/abs:~/h:$PWD/p:${{PWD}}/p:{{{{CWD}}}}/c:{real}/x");
+        assert_eq!(config.plugins("callback", Some("/unused")), expected);
+    }
+
+    #[test]
+    fn the_default_directory_is_below_ansibles_home() {
+        let system = "plugins/callback:/usr/share/ansible/plugins/callback";
+        let config = AnsibleCfg::of("[defaults]\nhome = /configured\n");
+        assert_eq!(AnsibleCfg::default().plugins("callback", None), format!("~/.ansible/{system}"));
+        assert_eq!(config.plugins("callback", None), format!("/configured/{system}"));
+        assert_eq!(config.plugins("callback", Some("/variable")), format!("/variable/{system}"));
     }
 }

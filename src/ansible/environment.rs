@@ -1,15 +1,18 @@
 //! The whole environment of Ansible: what the step was given, without its settings, and what this run adds to it.
 //!
-//! Not here: how ssh is told of keys and host keys ([`super::ssh`]), and what makes a check faster ([`super::tuning`]).
+//! Not here: how ssh is told of keys and host keys ([`super::ssh_setup`]), and what makes a check faster ([`super::tuning`]).
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::Result;
 
 use crate::ansible::config::AnsibleCfg;
 use crate::ansible::passwd::{AccountFiles, NSS_WRAPPER};
 use crate::ansible::run_dir::RunDir;
-use crate::ansible::ssh::{Configured, SshFiles, ssh_args};
+use crate::ansible::ssh_setup;
 use crate::ansible::tuning::{Resources, tuning};
 use crate::settings::{AnsibleSettings, HARDENING};
 
@@ -25,16 +28,33 @@ impl Environment {
         Self(inherited.into_iter().filter(|(name, _)| !is_setting(name)).collect())
     }
 
+    /// What a program of the system needs that serves Ansible's run and is none of its processes: where programs are, and an
+    /// account. Nothing else of ours, which may be secret.
+    pub(super) fn minimal<'a>(
+        inherited: impl IntoIterator<Item = (&'a OsString, &'a OsString)>,
+        account: &AccountFiles,
+    ) -> Self {
+        let path = inherited.into_iter().filter(|(name, _)| *name == "PATH");
+        let mut environment = Self(path.map(|(name, value)| (name.clone(), value.clone())).collect());
+        set_account(&mut environment, account);
+        environment
+    }
+
+    /// Makes it the whole environment of a command.
+    pub(super) fn replace_in(&self, command: &mut Command) {
+        command.env_clear().envs(&self.0);
+    }
+
     /// The value of a variable; an empty one counts as not set.
-    fn get(&self, name: &str) -> Option<&OsStr> {
+    pub(super) fn get(&self, name: &str) -> Option<&OsStr> {
         self.get_even_empty(name).filter(|value| !value.is_empty())
     }
 
-    fn get_even_empty(&self, name: &str) -> Option<&OsStr> {
+    pub(super) fn get_even_empty(&self, name: &str) -> Option<&OsStr> {
         self.0.get(OsStr::new(name)).map(OsString::as_os_str)
     }
 
-    fn set(&mut self, name: &str, value: impl Into<OsString>) {
+    pub(super) fn set(&mut self, name: &str, value: impl Into<OsString>) {
         self.0.insert(name.into(), value.into());
     }
 
@@ -48,13 +68,17 @@ impl Environment {
     }
 }
 
-/// Builds the environment. `inherited` is the step's own, `colour` says whether Ansible may colour its output.
+/// Builds the environment, and the files that ssh needs. `inherited` is the step's own, `colour` says whether Ansible may
+/// colour its output.
+///
+/// # Errors
+/// When a file cannot be written.
 pub(super) fn environment(
     ansible: &AnsibleSettings,
     run_dir: &RunDir,
     inherited: impl IntoIterator<Item = (OsString, OsString)>,
     colour: bool,
-) -> Environment {
+) -> Result<Environment> {
     let mut environment = Environment::without_settings(inherited);
     if let Some(config) = &ansible.ansible_config {
         environment.set("ANSIBLE_CONFIG", config);
@@ -71,14 +95,11 @@ pub(super) fn environment(
     set_account(&mut environment, run_dir.account());
     let home = environment.get("HOME").map(PathBuf::from);
     let config = AnsibleCfg::find(environment.get("ANSIBLE_CONFIG").map(Path::new), home.as_deref());
-    let theirs = configured_plugins(&environment, &config, "callback", home.as_deref());
-    environment.set("ANSIBLE_CALLBACK_PLUGINS", before(run_dir.callback_dir(), &theirs));
-    if let Some(ours) = run_dir.connection_plugins() {
-        let theirs = configured_plugins(&environment, &config, "connection", home.as_deref());
-        // A plugin of the user's own that is called `ssh` is what connects, with its reasons.
-        if !std::env::split_paths(&theirs).any(|dir| dir.join("ssh.py").exists()) {
-            environment.set("ANSIBLE_CONNECTION_PLUGINS", before(ours, &theirs));
-        }
+    let callback_plugins = plugin_path(&environment, &config, "callback", run_dir.callback_dir());
+    environment.set("ANSIBLE_CALLBACK_PLUGINS", callback_plugins);
+    if let Some(dir) = run_dir.connection_plugins() {
+        let connection_plugins = plugin_path(&environment, &config, "connection", dir);
+        environment.set("ANSIBLE_CONNECTION_PLUGINS", connection_plugins);
     }
     environment.set("ANSIBLE_LOCAL_TEMP", run_dir.local_temp());
     // A module on the controller unpacks itself there, and leaves that behind when it is killed.
@@ -87,10 +108,8 @@ pub(super) fn environment(
         environment.set(choice.variable, choice.value);
     }
     set_host_keys(&mut environment, ansible, run_dir);
-    set_ssh(&mut environment, &config, run_dir);
-    if let Some(password) = run_dir.vault_password() {
-        environment.set("ANSIBLE_VAULT_PASSWORD_FILE", password);
-    }
+    ssh_setup::set_up(&mut environment, &config, ansible.ssh.host_key_checking, run_dir)?;
+    set_vaults(&mut environment, &config, run_dir);
     if !has_utf8_locale(&environment) {
         environment.set("LC_ALL", "C.UTF-8");
     }
@@ -98,7 +117,7 @@ pub(super) fn environment(
     if colour && colour_is_set == [None, None] {
         environment.set("ANSIBLE_FORCE_COLOR", "1");
     }
-    environment
+    Ok(environment)
 }
 
 /// A home and a name for a process that has none.
@@ -127,40 +146,29 @@ fn set_host_keys(environment: &mut Environment, ansible: &AnsibleSettings, run_d
     }
 }
 
-/// The key, the known hosts and control sockets of this run. The key is an ssh option and not `ANSIBLE_PRIVATE_KEY_FILE`:
-/// Ansible resolves that path first, and a file in memory has no other name.
-fn set_ssh(environment: &mut Environment, config: &AnsibleCfg, run_dir: &RunDir) {
-    // A master of an earlier run would vouch for a host key that this run never saw.
-    environment.set("ANSIBLE_SSH_CONTROL_PATH_DIR", run_dir.control_path_dir());
-    environment.set("ANSIBLE_SSH_CONTROL_PATH", "%(directory)s/%%C");
-    let configured = |key: &str| {
-        // An empty variable is a value to Ansible: it turns masters off.
-        let variable = environment.get_even_empty(&format!("ANSIBLE_{}", key.to_uppercase()));
-        variable.map(|value| value.to_string_lossy().into_owned()).or_else(|| config.value("ssh_connection", key))
-    };
-    let configured = Configured {
-        args: configured("ssh_args"),
-        common_args: configured("ssh_common_args"),
-        extra_args: configured("ssh_extra_args"),
-    };
-    let files = SshFiles { private_key: run_dir.private_key(), known_hosts: run_dir.known_hosts() };
-    if let Some(args) = ssh_args(files, &configured, run_dir.control_path_dir()) {
-        environment.set("ANSIBLE_SSH_ARGS", args);
+/// The password files of the vaults. Ansible asks those of ids before the one of `vault_password`.
+fn set_vaults(environment: &mut Environment, config: &AnsibleCfg, run_dir: &RunDir) {
+    if let Some(password) = run_dir.vault_password() {
+        environment.set("ANSIBLE_VAULT_PASSWORD_FILE", password);
+    }
+    let mut ids: Vec<String> = run_dir.vault_ids().collect();
+    if !ids.is_empty() {
+        let variable = environment.get("ANSIBLE_VAULT_IDENTITY_LIST").and_then(OsStr::to_str).map(str::to_owned);
+        ids.extend(variable.or_else(|| config.value("defaults", "vault_identity_list")));
+        environment.set("ANSIBLE_VAULT_IDENTITY_LIST", ids.join(","));
     }
 }
 
-/// Where Ansible would look for plugins of this kind without us, as a colon-separated list.
-fn configured_plugins(environment: &Environment, config: &AnsibleCfg, kind: &str, home: Option<&Path>) -> OsString {
-    let variable = environment.get(&format!("ANSIBLE_{}_PLUGINS", kind.to_uppercase()));
-    variable.map_or_else(|| config.plugins(kind, home).into(), OsStr::to_owned)
-}
-
 /// Ours first: a plugin of the same name found earlier would be loaded in its place.
-fn before(ours: &Path, theirs: &OsStr) -> OsString {
+fn plugin_path(environment: &Environment, config: &AnsibleCfg, kind: &str, ours: &Path) -> OsString {
     let mut list = ours.as_os_str().to_owned();
-    if !theirs.is_empty() {
+    let configured = environment.get(&format!("ANSIBLE_{}_PLUGINS", kind.to_uppercase())).map_or_else(
+        || config.plugins(kind, environment.get("ANSIBLE_HOME").and_then(OsStr::to_str)).into(),
+        OsStr::to_owned,
+    );
+    if !configured.is_empty() {
         list.push(":");
-        list.push(theirs);
+        list.push(configured);
     }
     list
 }

@@ -1,7 +1,7 @@
 //! How Ansible is called: arguments, environment, private files, and what is looked at before it starts.
 //!
-//! Not here: starting a process, which is the process stage's, with one exception: the small one that cleans up after this
-//! program was killed ([`cleanup`]).
+//! Not here: starting Ansible, which is the process stage's. What is started here are small programs of the system: the one
+//! that cleans up after this program was killed ([`cleanup`]), `ssh -V`, and `ssh-keygen` to be asked.
 
 pub(crate) mod cleanup;
 pub mod modules;
@@ -13,6 +13,10 @@ pub mod run_dir;
 pub mod config;
 pub(crate) mod tuning;
 mod ssh;
+mod ssh_files;
+mod ssh_setup;
 mod environment;
 pub mod command;
+pub mod host_keys;
+pub mod surroundings;
 pub mod preflight;

@@ -1,7 +1,13 @@
-//! What is known of modules: what kind of module each is, and on which of its arguments it depends whether an answer of
-//! it is proof.
+//! What is known of modules: what an answer of each means, and on which of its arguments it depends whether the answer is
+//! proof, that is: whether it would have been different on a target that differs.
 //!
-//! A module that is not in the table manages something, compares it, and may or may not support check mode.
+//! The table itself stands in [`ansible_core`] and [`collections`]. A module that is not in it manages something and compares it.
+
+mod row;
+mod ansible_core;
+mod collections;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What an answer of a module means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -10,7 +16,7 @@ pub enum Kind {
     Controller,
     /// The same, and it brings in further tasks: a skip of it skips all of them.
     Include,
-    /// It reaches the target and describes no state of it.
+    /// It describes no state of the target, whatever it does there.
     Action,
     /// It reads the target and manages nothing.
     Reads,
@@ -23,167 +29,324 @@ pub enum Kind {
 /// What is known of one module.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Module {
-    /// Its name without its collection.
+    /// Its full name; a module of ansible-core is called by its own name alone.
     pub name: &'static str,
     /// What an answer of it means.
     pub kind: Kind,
-    /// It supports check mode in full, by its documentation.
-    pub supports_check_mode: bool,
+    /// Whether it supports check mode.
+    pub check_mode: CheckMode,
     /// Its path arguments say where something is kept, not what it is: it is named by its name.
     pub named_by_name: bool,
-    /// `force: false` means that content which is there already is never compared.
-    pub force_replaces_content: bool,
-    /// Without `force: true` it compares by age, and only a `checksum` proves that the content is the same.
-    pub needs_checksum: bool,
+    /// When an answer of it is no proof.
+    pub conditions: &'static [Condition],
+    /// Arguments that have to be known, beside those of its conditions.
+    pub needs: &'static [&'static str],
+    /// Fields of its answer that have to be known.
+    pub answers: &'static [&'static str],
+    /// What a warning of it says where it did not look.
+    pub disclaimers: &'static [&'static str],
 }
 
-/// Modules of any collection that are not in [`TABLE`].
-const OTHER: Module = module("", Kind::Compares);
+/// Whether a module supports check mode.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CheckMode {
+    /// In full, by its documentation.
+    Full,
+    /// Not in full, or nothing is said about it: how it is.
+    NotInFull(&'static str),
+}
+
+/// When an answer is no proof, and why.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Condition {
+    /// All of these must hold.
+    pub when: &'static [Is],
+    /// Which answers are no proof then.
+    pub lost: Lost,
+    /// The end of a sentence that begins with the task.
+    pub because: &'static str,
+    /// What makes the answer proof. Empty where nothing does.
+    pub hint: &'static str,
+}
+
+/// Which answers of a module are no proof.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Lost {
+    /// "Not changed": it did not look.
+    Unchanged,
+    /// "Changed": it says so of a target that is as it should be, too.
+    Changed,
+    /// Either.
+    Both,
+    /// It describes no state with these arguments: neither answer means anything, nor that it was skipped.
+    State,
+    /// A diff whose sides differ: they differ on a target that is as it should be, too.
+    Diff,
+}
+
+/// Something about the arguments of a task or the answer of its module. An argument that is a template nobody has read
+/// yet may be anything: it counts as what takes proof away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Is {
+    /// The argument may be true.
+    True(&'static str),
+    /// The argument is missing, or may not be true.
+    NotTrue(&'static str),
+    /// The argument is given, and may be false.
+    False(&'static str),
+    /// One of the arguments is given.
+    Given(&'static [&'static str]),
+    /// None of the arguments is given.
+    Missing(&'static [&'static str]),
+    /// The argument may have one of these values.
+    OneOf(&'static str, &'static [&'static str]),
+    /// The argument is missing, or has none of these values.
+    NotOneOf(&'static str, &'static [&'static str]),
+    /// The argument's text holds one of these.
+    Holds(&'static str, &'static [&'static str]),
+    /// The answer has this field.
+    Answered(&'static str),
+    /// The argument `dest` is a directory: it says so, or the answer's `dest` is something in it.
+    DestIsDirectory,
+}
+
+/// The arguments of a task and the fields of its answer, as far as they are known.
+#[derive(Debug, Clone, Copy)]
+pub struct Call<'a> {
+    /// Arguments that `module_defaults` give.
+    pub defaults: &'a BTreeMap<String, String>,
+    /// Arguments of the task itself, which win.
+    pub args: &'a BTreeMap<String, String>,
+    /// Fields of the answer; `None` where they are hidden or not asked for.
+    pub answer: Option<&'a BTreeMap<String, String>>,
+}
+
+impl<'a> Call<'a> {
+    fn arg(&self, name: &str) -> Option<&'a str> {
+        self.args.get(name).or_else(|| self.defaults.get(name)).map(String::as_str)
+    }
+}
+
+impl Is {
+    fn holds(self, call: &Call<'_>) -> bool {
+        match self {
+            Self::True(name) => call.arg(name).is_some_and(|value| !is_false(value)),
+            Self::NotTrue(name) => !call.arg(name).is_some_and(is_true),
+            Self::False(name) => call.arg(name).is_some_and(|value| !is_true(value)),
+            Self::Given(names) => names.iter().any(|name| call.arg(name).is_some()),
+            Self::Missing(names) => names.iter().all(|name| call.arg(name).is_none()),
+            Self::OneOf(name, values) => {
+                call.arg(name).is_some_and(|value| is_template(value) || values.contains(&value))
+            }
+            Self::NotOneOf(name, values) => !call.arg(name).is_some_and(|value| values.contains(&value)),
+            Self::Holds(name, parts) => {
+                call.arg(name).is_some_and(|value| is_template(value) || parts.iter().any(|part| value.contains(part)))
+            }
+            Self::Answered(field) => call.answer.is_none_or(|answer| answer.contains_key(field)),
+            Self::DestIsDirectory => call.arg("dest").is_some_and(|dest| {
+                let answer = |field: &str| call.answer.and_then(|answer| answer.get(field)).map(String::as_str);
+                let inside = answer("dest").and_then(|found| found.strip_prefix(dest.trim_end_matches('/')));
+                dest.ends_with('/')
+                    || inside.is_some_and(|rest| rest.starts_with('/'))
+                    || answer("state") == Some("directory")
+            }),
+        }
+    }
+
+    /// The arguments it speaks of.
+    fn arguments(&self) -> &[&'static str] {
+        match self {
+            Self::Given(names) | Self::Missing(names) => names,
+            Self::True(name)
+            | Self::NotTrue(name)
+            | Self::False(name)
+            | Self::OneOf(name, _)
+            | Self::NotOneOf(name, _)
+            | Self::Holds(name, _) => std::slice::from_ref(name),
+            Self::DestIsDirectory => &["dest"],
+            Self::Answered(_) => &[],
+        }
+    }
+}
+
+/// What of the answers of one call is proof; a condition says why it is not.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Proof {
+    /// "Not changed" is no proof.
+    pub unchanged_lost: Option<&'static Condition>,
+    /// "Changed" is no proof.
+    pub changed_lost: Option<&'static Condition>,
+    /// A diff whose sides differ is no proof.
+    pub diff_lost: Option<&'static Condition>,
+    /// It describes no state.
+    pub is_action: bool,
+}
+
+impl Module {
+    /// What answers of this module prove, called so.
+    pub fn proof(&self, call: &Call<'_>) -> Proof {
+        let mut proof = Proof::default();
+        for condition in self.conditions.iter().filter(|condition| condition.when.iter().all(|is| is.holds(call))) {
+            let unchanged = matches!(condition.lost, Lost::Unchanged | Lost::Both);
+            let changed = matches!(condition.lost, Lost::Changed | Lost::Both);
+            proof.unchanged_lost = proof.unchanged_lost.or(unchanged.then_some(condition));
+            proof.changed_lost = proof.changed_lost.or(changed.then_some(condition));
+            proof.diff_lost = proof.diff_lost.or((condition.lost == Lost::Diff).then_some(condition));
+            proof.is_action |= condition.lost == Lost::State;
+        }
+        proof.is_action |= self.kind == Kind::Action;
+        proof
+    }
+
+    /// Whether it supports check mode in full.
+    pub fn supports_check_mode(&self) -> bool {
+        self.check_mode == CheckMode::Full
+    }
+
+    /// The arguments that decide whether an answer of it is proof.
+    pub fn deciding_arguments(&self) -> BTreeSet<&'static str> {
+        let tests = self.conditions.iter().flat_map(|condition| condition.when);
+        tests.flat_map(Is::arguments).chain(self.needs).copied().collect()
+    }
+}
+
+/// Modules of any collection that are not in the table.
+const OTHER: Module = Module {
+    name: "",
+    kind: Kind::Compares,
+    check_mode: CheckMode::NotInFull("nothing is known of it"),
+    named_by_name: false,
+    conditions: &[],
+    needs: &[],
+    answers: &[],
+    disclaimers: &[],
+};
 
 /// Those of them whose name says that they only read.
-const OTHER_READS: Module = module("", Kind::Reads);
+const OTHER_READS: Module = Module { kind: Kind::Reads, ..OTHER };
 
 /// Endings of the names of modules that read.
 const READS: [&str; 2] = ["_facts", "_info"];
 
-const TABLE: &[Module] = &[
-    module("add_host", Kind::Controller),
-    module("apt", Kind::Compares).checks(),
-    module("apt_key", Kind::Compares).checks(),
-    module("apt_repository", Kind::Compares).checks(),
-    module("assert", Kind::Controller),
-    module("async_status", Kind::Action),
-    module("blockinfile", Kind::Compares).checks(),
-    module("command", Kind::Command),
-    module("copy", Kind::Compares).checks().force_replaces_content(),
-    module("cron", Kind::Compares).checks().named_by_name(),
-    module("deb822_repository", Kind::Compares).checks(),
-    module("debconf", Kind::Compares).checks(),
-    module("debug", Kind::Controller),
-    module("dnf", Kind::Compares).checks(),
-    module("dnf5", Kind::Compares).checks(),
-    module("dpkg_selections", Kind::Compares).checks(),
-    module("expect", Kind::Command),
-    module("fail", Kind::Controller),
-    module("fetch", Kind::Reads).checks(),
-    module("file", Kind::Compares).checks(),
-    module("find", Kind::Reads).checks(),
-    module("gather_facts", Kind::Action).checks(),
-    module("get_url", Kind::Compares).checks().force_replaces_content().needs_checksum(),
-    module("getent", Kind::Reads).checks(),
-    module("git", Kind::Compares).checks(),
-    module("group", Kind::Compares).checks().named_by_name(),
-    module("group_by", Kind::Controller),
-    module("hostname", Kind::Compares).checks(),
-    module("import_playbook", Kind::Include),
-    module("import_role", Kind::Include),
-    module("import_tasks", Kind::Include),
-    module("include", Kind::Include),
-    module("include_role", Kind::Include),
-    module("include_tasks", Kind::Include),
-    module("include_vars", Kind::Controller),
-    module("iptables", Kind::Compares).checks(),
-    module("known_hosts", Kind::Compares).checks(),
-    module("lineinfile", Kind::Compares).checks(),
-    module("meta", Kind::Controller),
-    module("mount_facts", Kind::Reads).checks(),
-    module("package", Kind::Compares).checks().named_by_name(),
-    module("package_facts", Kind::Reads).checks(),
-    module("pause", Kind::Controller),
-    module("ping", Kind::Action).checks(),
-    module("pip", Kind::Compares).checks().named_by_name(),
-    module("raw", Kind::Command),
-    module("replace", Kind::Compares).checks(),
-    module("rpm_key", Kind::Compares).checks(),
-    module("script", Kind::Command),
-    module("service", Kind::Compares).checks().named_by_name(),
-    module("service_facts", Kind::Reads).checks(),
-    module("set_fact", Kind::Controller),
-    module("set_stats", Kind::Controller),
-    module("setup", Kind::Action).checks(),
-    module("shell", Kind::Command),
-    module("slurp", Kind::Reads).checks(),
-    module("stat", Kind::Reads).checks(),
-    module("subversion", Kind::Compares).checks(),
-    module("systemd", Kind::Compares).checks().named_by_name(),
-    module("systemd_service", Kind::Compares).checks().named_by_name(),
-    module("sysvinit", Kind::Compares).named_by_name(),
-    module("template", Kind::Compares).checks().force_replaces_content(),
-    module("uri", Kind::Reads),
-    module("user", Kind::Compares).checks().named_by_name(),
-    module("validate_argument_spec", Kind::Controller),
-    module("wait_for", Kind::Action),
-    module("wait_for_connection", Kind::Action),
-    module("yum", Kind::Compares).checks(),
-    module("yum_repository", Kind::Compares).checks(),
-];
-
-const fn module(name: &'static str, kind: Kind) -> Module {
-    Module {
-        name,
-        kind,
-        supports_check_mode: false,
-        named_by_name: false,
-        force_replaces_content: false,
-        needs_checksum: false,
-    }
+/// Every module that something is known of.
+pub fn all() -> impl Iterator<Item = &'static Module> {
+    ansible_core::CORE.iter().chain(collections::COLLECTIONS)
 }
-
-impl Module {
-    const fn checks(mut self) -> Self {
-        self.supports_check_mode = true;
-        self
-    }
-
-    const fn named_by_name(mut self) -> Self {
-        self.named_by_name = true;
-        self
-    }
-
-    const fn force_replaces_content(mut self) -> Self {
-        self.force_replaces_content = true;
-        self
-    }
-
-    const fn needs_checksum(mut self) -> Self {
-        self.needs_checksum = true;
-        self
-    }
-}
-
-/// The arguments that decide whether an answer is proof, over all modules.
-pub const DECIDING_ARGUMENTS: [&str; 2] = ["force", "checksum"];
 
 /// What is known of the module of an action, such as `ansible.builtin.copy`.
 pub fn find(action: &str) -> &'static Module {
-    let name = short_name(action);
-    match TABLE.binary_search_by(|module| module.name.cmp(name)) {
-        Ok(place) => &TABLE[place],
+    let name = known_name(action);
+    let table = if name.contains('.') { collections::COLLECTIONS } else { ansible_core::CORE };
+    match table.binary_search_by(|module| module.name.cmp(name)) {
+        Ok(place) => &table[place],
         Err(_) if READS.iter().any(|ending| name.ends_with(ending)) => &OTHER_READS,
         Err(_) => &OTHER,
     }
 }
 
-/// The last part of an action's name: `copy` of `ansible.builtin.copy`.
+/// The name by which an action stands in the table: `copy` of `ansible.builtin.copy`.
+fn known_name(action: &str) -> &str {
+    ["ansible.builtin.", "ansible.legacy."].iter().find_map(|own| action.strip_prefix(own)).unwrap_or(action)
+}
+
+/// The last part of an action's name: `ufw` of `community.general.ufw`.
 pub fn short_name(action: &str) -> &str {
     action.rsplit('.').next().unwrap_or(action)
+}
+
+/// Whether Ansible takes an argument for true.
+pub fn is_true(value: &str) -> bool {
+    ["true", "yes", "on", "1", "1.0", "y", "t"].contains(&value.trim().to_lowercase().as_str())
+}
+
+/// Whether Ansible takes an argument for false.
+pub fn is_false(value: &str) -> bool {
+    ["false", "no", "off", "0", "0.0", "n", "f"].contains(&value.trim().to_lowercase().as_str())
+}
+
+fn is_template(value: &str) -> bool {
+    value.contains("{{") || value.contains("{%")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn map(values: &[(&str, &str)]) -> BTreeMap<String, String> {
+        values.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    }
+
+    /// Which answers are proof: unchanged, changed.
+    fn proven(action: &str, args: &[(&str, &str)], answer: &[(&str, &str)]) -> (bool, bool) {
+        let (args, answer) = (map(args), map(answer));
+        let call = Call { defaults: &BTreeMap::new(), args: &args, answer: Some(&answer) };
+        let proof = find(action).proof(&call);
+        (proof.unchanged_lost.is_none(), proof.changed_lost.is_none())
+    }
+
     #[test]
-    fn each_module_of_the_table_is_found_by_its_name() {
-        for module in TABLE {
-            assert_eq!(find(&format!("ansible.builtin.{}", module.name)), module);
+    fn the_table_is_sorted_and_each_module_is_found_by_its_name() {
+        for table in [ansible_core::CORE, collections::COLLECTIONS] {
+            for (before, after) in table.iter().zip(&table[1..]) {
+                assert!(before.name < after.name, "{} stands before {}", before.name, after.name);
+            }
         }
+        for module in all() {
+            assert_eq!(find(module.name), module);
+        }
+        assert_eq!(find("ansible.builtin.copy").name, "copy");
+        assert_eq!(find("ansible.legacy.copy").name, "copy");
     }
 
     #[test]
     fn a_module_that_is_not_in_the_table_compares_or_reads_by_its_name() {
-        assert_eq!(find("acme.site.push").kind, Kind::Compares);
+        assert_eq!(find("acme.site.copy"), &OTHER);
         assert_eq!(find("community.mysql.mysql_info").kind, Kind::Reads);
         assert_eq!(find("acme_facts").kind, Kind::Reads);
+    }
+
+    #[test]
+    fn arguments_take_proof_away() {
+        let there = &[("checksum_dest", "ab")][..];
+        for (action, args, answer, unchanged, changed) in [
+            ("copy", &[][..], &[][..], true, true),
+            ("copy", &[("force", "no")][..], &[], false, true),
+            ("copy", &[("force", "{{ x }}")], &[], false, true),
+            ("acme.site.key", &[("force", "no")], &[], true, true),
+            ("get_url", &[("dest", "/a")], there, false, false),
+            ("get_url", &[("dest", "/a")], &[], false, true),
+            ("get_url", &[("dest", "/a"), ("checksum", "sha1:1")], there, true, true),
+            ("get_url", &[("dest", "/a"), ("checksum", "sha1:1"), ("force", "true")], there, true, false),
+            ("get_url", &[("dest", "/a/"), ("checksum", "sha1:1")], there, false, false),
+            (
+                "get_url",
+                &[("dest", "/a"), ("checksum", "x")],
+                &[("dest", "/a/b"), ("checksum_dest", "c")],
+                false,
+                false,
+            ),
+            ("git", &[("update", "no")], &[], false, true),
+            ("git", &[("force", "true")], &[], false, true),
+            ("pip", &[("name", "flask")], &[], true, true),
+            ("pip", &[("requirements", "/r.txt")], &[], true, false),
+            ("pip", &[("name", "git+https://x/y")], &[], true, false),
+            ("pip", &[("name", "x"), ("state", "forcereinstall")], &[], false, false),
+        ] {
+            assert_eq!(proven(action, args, answer), (unchanged, changed), "{action} {args:?} {answer:?}");
+        }
+    }
+
+    #[test]
+    fn arguments_turn_a_module_into_an_action() {
+        let is_action = |action: &str, args: &[(&str, &str)]| {
+            let args = map(args);
+            find(action).proof(&Call { defaults: &BTreeMap::new(), args: &args, answer: None }).is_action
+        };
+        assert!(is_action("apt", &[("update_cache", "true")]));
+        assert!(!is_action("apt", &[("update_cache", "true"), ("pkg", "git")]));
+        assert!(is_action("systemd", &[("daemon_reload", "true")]));
+        assert!(is_action("service", &[("name", "x"), ("state", "restarted")]));
+        assert!(!is_action("service", &[("name", "x"), ("state", "restarted"), ("enabled", "true")]));
+        assert!(!is_action("systemd", &[("name", "x"), ("state", "started")]));
     }
 }

@@ -2,13 +2,16 @@
 //!
 //! Not here: how it is said; that is the verdict's.
 
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::ansible::command::inventories;
-use crate::settings::AnsibleSettings;
+use crate::ansible::environment::Environment;
+use crate::ansible::run_dir::RunDir;
+use crate::settings::{AnsibleSettings, Setting, table};
 
 /// Why the playbook was not run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,21 +41,28 @@ pub enum NotStarted {
 pub enum Missing {
     /// A playbook that does not exist.
     Playbook(MissingFile),
-    /// A playbook that is a directory, by its value.
-    PlaybookIsDirectory(String),
     /// An inventory that does not exist.
     Inventory(MissingFile),
-    /// An inventory that cannot be read.
-    UnreadableInventory {
-        /// Its value.
-        path: String,
-        /// The kernel's word for why.
-        cause: String,
-    },
     /// A file of `galaxy_requirements` that does not exist.
     Requirements(MissingFile),
     /// A file of `ansible_config` that does not exist.
     Config(MissingFile),
+    /// A directory where a file is meant.
+    IsDirectory {
+        /// The setting that names it.
+        setting: &'static Setting,
+        /// Its path, as the setting has it.
+        path: String,
+    },
+    /// A file that cannot be read.
+    Unreadable {
+        /// The setting that names it.
+        setting: &'static Setting,
+        /// Its path, as the setting has it.
+        path: String,
+        /// The kernel's word for why.
+        cause: String,
+    },
 }
 
 /// A file that does not exist.
@@ -110,30 +120,44 @@ pub fn missing(ansible: &AnsibleSettings) -> Vec<Missing> {
     let playbooks = ansible.playbooks.iter().filter_map(|playbook| missing_playbook(playbook));
     let inventories = inventories(&ansible.inventory);
     let inventories = inventories.iter().filter_map(|inventory| missing_inventory(inventory));
-    let requirements = ansible.galaxy_requirements.as_deref().and_then(missing_file).map(Missing::Requirements);
-    let config = ansible.ansible_config.as_deref().and_then(missing_file).map(Missing::Config);
+    let requirements = ansible.galaxy_requirements.as_deref();
+    let requirements =
+        requirements.and_then(|path| unusable_file(&table::GALAXY_REQUIREMENTS, path, Missing::Requirements));
+    let config = ansible.ansible_config.as_deref();
+    let config = config.and_then(|path| unusable_file(&table::ANSIBLE_CONFIG, path, Missing::Config));
     playbooks.chain(inventories).chain(requirements).chain(config).collect()
 }
 
 fn missing_playbook(playbook: &str) -> Option<Missing> {
-    if Path::new(playbook).is_dir() {
-        return Some(Missing::PlaybookIsDirectory(playbook.to_owned()));
+    let path = Path::new(playbook);
+    if !path.exists() && in_a_collection(playbook) {
+        return None;
     }
-    missing_file(playbook).filter(|_| !in_a_collection(playbook)).map(Missing::Playbook)
+    unusable_file(&table::PLAYBOOK, playbook, Missing::Playbook)
 }
 
 fn missing_inventory(inventory: &str) -> Option<Missing> {
-    // An inline host list.
-    if inventory.contains(',') {
+    // An inline host list, or a directory of inventories.
+    if inventory.contains(',') || Path::new(inventory).is_dir() {
         return None;
     }
-    if let Some(missing) = missing_file(inventory) {
-        return Some(Missing::Inventory(missing));
+    unusable_file(&table::INVENTORY, inventory, Missing::Inventory)
+}
+
+/// What is wrong with a path where a file is meant that can be read.
+fn unusable_file(setting: &'static Setting, path: &str, missing: fn(MissingFile) -> Missing) -> Option<Missing> {
+    if let Some(file) = missing_file(path) {
+        return Some(missing(file));
     }
-    let readable = if Path::new(inventory).is_file() { File::open(inventory).map(drop) } else { Ok(()) };
-    let unreadable =
-        |error: std::io::Error| Missing::UnreadableInventory { path: inventory.to_owned(), cause: error.to_string() };
-    readable.map_err(unreadable).err()
+    if Path::new(path).is_dir() {
+        return Some(Missing::IsDirectory { setting, path: path.to_owned() });
+    }
+    // A pipe is read once, and not by us.
+    if !Path::new(path).is_file() {
+        return None;
+    }
+    let cause = File::open(path).err()?.to_string();
+    Some(Missing::Unreadable { setting, path: path.to_owned(), cause })
 }
 
 fn missing_file(path: &str) -> Option<MissingFile> {
@@ -147,15 +171,19 @@ fn in_a_collection(playbook: &str) -> bool {
     parts.len() >= 3 && parts.iter().all(word) && !["yml", "yaml"].contains(&parts[parts.len() - 1])
 }
 
-/// Whether `ssh-keygen` says that ssh cannot use the key at `path`; false also where there is no `ssh-keygen` to ask.
-pub fn is_damaged_key(path: &Path) -> bool {
-    let asked = Command::new("ssh-keygen")
-        .args(["-y", "-P", "", "-f"])
-        .arg(path)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status();
+/// Whether `ssh-keygen` says that ssh cannot use the private key; false also where there is no `ssh-keygen` to ask. `inherited`
+/// is the step's own environment, most of which is none of its business.
+pub fn is_damaged_key(run_dir: &RunDir, inherited: &[(OsString, OsString)]) -> bool {
+    let Some(key) = run_dir.private_key() else { return false };
+    let inherited = inherited.iter().map(|(name, value)| (name, value));
+    is_damaged(key, &Environment::minimal(inherited, run_dir.account()))
+}
+
+fn is_damaged(key: &Path, environment: &Environment) -> bool {
+    let mut command = Command::new("ssh-keygen");
+    environment.replace_in(&mut command);
+    command.args(["-y", "-P", "", "-f"]).arg(key);
+    let asked = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
     asked.is_ok_and(|status| !status.success())
 }
 
@@ -170,17 +198,22 @@ mod tests {
         let made =
             Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(&path).status().unwrap();
         assert!(made.success());
-        assert!(!is_damaged_key(&path));
+        let environment = Environment::default();
+        assert!(!is_damaged(&path, &environment));
         let text = std::fs::read_to_string(&path).unwrap();
         std::fs::write(&path, text.replacen('A', "B", 40)).unwrap();
-        assert!(is_damaged_key(&path));
+        assert!(is_damaged(&path, &environment));
     }
 
     #[test]
     fn what_is_missing_is_told_apart() {
         let folder = tempfile::tempdir().unwrap();
         let directory = folder.path().display().to_string();
-        assert_eq!(missing_playbook(&directory), Some(Missing::PlaybookIsDirectory(directory.clone())));
+        assert!(matches!(missing_playbook(&directory), Some(Missing::IsDirectory { .. })));
+        assert!(matches!(
+            unusable_file(&table::ANSIBLE_CONFIG, "/", Missing::Config),
+            Some(Missing::IsDirectory { .. })
+        ));
         assert_eq!(missing_playbook("acme.site.deploy"), None);
         assert!(
             matches!(missing_playbook("acme.site.yml"), Some(Missing::Playbook(file)) if file.path == "acme.site.yml")

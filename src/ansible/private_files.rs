@@ -39,8 +39,17 @@ impl PrivateDir {
 
     /// A file in it that nobody else can read.
     pub(super) fn write(&self, name: &str, content: &str) -> Result<PathBuf> {
+        self.write_with_mode(name, content, 0o600)
+    }
+
+    /// A program in it that nobody else can run.
+    pub(super) fn write_program(&self, name: &str, content: &str) -> Result<PathBuf> {
+        self.write_with_mode(name, content, 0o700)
+    }
+
+    fn write_with_mode(&self, name: &str, content: &str, mode: u32) -> Result<PathBuf> {
         let path = self.path.join(name);
-        let create = || OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path);
+        let create = || OpenOptions::new().write(true).create_new(true).mode(mode).open(&path);
         let written = create().and_then(|mut file| file.write_all(content.as_bytes()));
         written.with_context(|| cannot_write(&path))?;
         Ok(path)

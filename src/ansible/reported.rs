@@ -3,9 +3,12 @@
 //!
 //! No other argument of a task and no other variable of a host leaves Ansible: they may be secret.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde::Serialize;
 
-use crate::ansible::modules;
+use crate::ansible::modules::{self, Kind, Module};
+use crate::settings::Ignore;
 
 /// Arguments that hold a path on the target, the usual one first.
 pub const PATH_ARGUMENTS: [&str; 3] = ["dest", "path", "destfile"];
@@ -35,26 +38,64 @@ const TEXT_LIMIT: usize = 4096;
 const MARKER_LIMIT: usize = 1 << 20;
 
 #[derive(Serialize)]
-struct Reported {
+struct Reported<'a> {
     text_limit: usize,
     marker_limit: usize,
     markers: [&'static str; 2],
     naming_arguments: Vec<&'static str>,
-    deciding_arguments: Vec<&'static str>,
     connection_variables: Vec<&'static str>,
+    modules: BTreeMap<&'static str, OfModule>,
+    ignored: Ignored<'a>,
+}
+
+/// The patterns of what the user took out of the verdict: what such tasks set is followed from the start.
+#[derive(Serialize)]
+struct Ignored<'a> {
+    tasks: Vec<&'a str>,
+    plays: Vec<&'a str>,
+}
+
+/// What is reported of the answers of one module beyond what is reported of all.
+#[derive(Default, Serialize)]
+struct OfModule {
+    arguments: BTreeSet<&'static str>,
+    answers: &'static [&'static str],
+    disclaimers: &'static [&'static str],
+    message: bool,
+}
+
+impl OfModule {
+    fn new(module: &'static Module) -> Self {
+        Self {
+            arguments: module.deciding_arguments(),
+            answers: module.answers,
+            disclaimers: module.disclaimers,
+            // Only its message says whether a command was held back.
+            message: module.kind == Kind::Command,
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.arguments.is_empty() && self.answers.is_empty() && self.disclaimers.is_empty() && !self.message
+    }
 }
 
 /// The text of `reported.json`.
 ///
 /// # Errors
 /// Never for the type above; serde's signature allows for it.
-pub fn json() -> serde_json::Result<String> {
+pub fn json(ignore: &Ignore) -> serde_json::Result<String> {
+    let modules = modules::all().map(|module| (module.name, OfModule::new(module)));
     serde_json::to_string(&Reported {
         text_limit: TEXT_LIMIT,
         marker_limit: MARKER_LIMIT,
         markers: [STATUS_MARKER, FILES_MARKER],
         naming_arguments: PATH_ARGUMENTS.into_iter().chain([SOURCE_ARGUMENT]).chain(NAME_ARGUMENTS).collect(),
-        deciding_arguments: modules::DECIDING_ARGUMENTS.to_vec(),
         connection_variables: SSH_ARGS.into_iter().chain(CONTROL_PATHS).collect(),
+        modules: modules.filter(|(_, reported)| !reported.is_empty()).collect(),
+        ignored: Ignored {
+            tasks: ignore.tasks.iter().map(|waiver| waiver.glob.as_str()).collect(),
+            plays: ignore.plays.iter().map(|waiver| waiver.glob.as_str()).collect(),
+        },
     })
 }

@@ -2,11 +2,13 @@
 //!
 //! There are two directories: one for work (callback, events, Ansible's temporary files) under the temporary directory,
 //! which may be a disk and has room for a big fleet's events; and one for what is secret or must have a short path
-//! (extra variables, ssh control sockets), in memory (`/dev/shm`) where there is one. The key and the vault password are
-//! in no directory at all: they are files in memory that others reach through `/proc`, gone with this process.
+//! (extra variables, ssh control sockets), in memory (`/dev/shm`) where there is one. The key and the vaults' passwords are
+//! in no directory at all: they are files in memory that others reach through `/proc`, gone with this process. The
+//! password for sudo and the like is in no file: Ansible reads it from its standard input.
 //!
 //! Not here: what the paths are for; [`super::environment`] and [`super::command`] hand them to Ansible.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
@@ -19,12 +21,20 @@ use crate::ansible::passwd::{AccountFiles, Needs};
 use crate::ansible::private_files::{PrivateDir, SecretFile};
 use crate::ansible::reported;
 use crate::random;
-use crate::settings::{AnsibleSettings, ExtraVars, Secret};
+use crate::settings::{AnsibleSettings, ExtraVars, Secret, Settings};
 
 const CALLBACK: &str = include_str!("callback.py");
 
 /// The part of the callback that says what of a value is reported.
 const CALLBACK_VALUES: &str = include_str!("values.py");
+
+/// The parts of it that follow where values come from.
+const CALLBACK_PROVENANCE: [(&str, &str); 4] = [
+    ("template_names", include_str!("template_names.py")),
+    ("written_task", include_str!("written_task.py")),
+    ("task_names", include_str!("task_names.py")),
+    ("provenance", include_str!("provenance.py")),
+];
 
 /// What Linux calls a file system that lives in memory (`TMPFS_MAGIC` of its headers).
 const TMPFS: rustix::fs::FsWord = 0x0102_1994;
@@ -39,6 +49,7 @@ pub struct RunDir {
     local_temp: PathBuf,
     control_path_dir: PathBuf,
     connection_plugins: Option<PathBuf>,
+    offered_host_keys: PathBuf,
     account: AccountFiles,
     inputs: Inputs,
     /// The directory in memory; `None` where it cannot be made, and the work directory takes its place.
@@ -53,8 +64,17 @@ pub struct RunDir {
 struct Inputs {
     extra_vars: Option<PathBuf>,
     known_hosts: Option<PathBuf>,
+    certificate: Option<PathBuf>,
     private_key: Option<SecretFile>,
     vault_password: Option<SecretFile>,
+    vaults: Vec<VaultFile>,
+}
+
+/// The password of one vault id.
+#[derive(Debug)]
+struct VaultFile {
+    id: String,
+    password: SecretFile,
 }
 
 impl Inputs {
@@ -65,16 +85,28 @@ impl Inputs {
         Ok(Self {
             extra_vars: plain("extra_vars.json", ansible.extra_vars.as_ref().map(ExtraVars::json))?,
             known_hosts: plain("known_hosts", ansible.ssh.known_hosts.as_deref())?,
+            certificate: plain("key-cert.pub", ansible.ssh.certificate.as_deref())?,
             private_key: hidden("key", ansible.ssh.private_key.as_ref())?,
             vault_password: hidden("vault", ansible.vaults.default.as_ref())?,
+            vaults: vault_files(dir, &ansible.vaults.by_id)?,
         })
     }
 
     /// Whether any of them is secret and lies in a directory.
     fn has_secret_in_directory(&self) -> bool {
-        let mut in_memory = [&self.private_key, &self.vault_password].into_iter().flatten();
-        self.extra_vars.is_some() || in_memory.any(|secret| !secret.is_in_memory())
+        let single = [&self.private_key, &self.vault_password].into_iter().flatten();
+        let mut secrets = single.chain(self.vaults.iter().map(|vault| &vault.password));
+        self.extra_vars.is_some() || secrets.any(|secret| !secret.is_in_memory())
     }
+}
+
+fn vault_files(dir: &PrivateDir, passwords: &BTreeMap<String, Secret>) -> Result<Vec<VaultFile>> {
+    let file = |(number, (id, password)): (usize, (&String, &Secret))| {
+        // The id may hold what no file name can.
+        let password = SecretFile::create(dir, &format!("vault{number}"), password)?;
+        Ok(VaultFile { id: id.clone(), password })
+    };
+    passwords.iter().enumerate().map(file).collect()
 }
 
 impl RunDir {
@@ -83,7 +115,8 @@ impl RunDir {
     ///
     /// # Errors
     /// A directory or file that cannot be made, by its path.
-    pub fn new(temporary: &Path, ansible: &AnsibleSettings, needs: Needs) -> Result<Self> {
+    pub fn new(temporary: &Path, settings: &Settings, needs: Needs) -> Result<Self> {
+        let ansible = &settings.ansible;
         let cannot_make = || {
             let dir = temporary.display();
             format!("cannot make a private directory in `{dir}`; set TMPDIR to a directory that can be written")
@@ -101,13 +134,17 @@ impl RunDir {
         let private = memory.as_ref().unwrap_or(&work);
         work.write(&format!("{nonce}.py"), CALLBACK)?;
         work.write("values", CALLBACK_VALUES)?;
-        work.write("reported.json", &reported::json()?)?;
+        for (name, text) in CALLBACK_PROVENANCE {
+            work.write(name, text)?;
+        }
+        work.write("reported.json", &reported::json(&settings.ignore)?)?;
         let events = work.write("events", "")?;
         Ok(Self {
             events: File::open(&events).with_context(|| format!("cannot open `{}`", events.display()))?,
             local_temp: work.make_dir("tmp")?,
             control_path_dir: private.make_dir("cp")?,
             connection_plugins: ansible.accelerate.then(|| accelerate::write(private)).transpose()?,
+            offered_host_keys: work.write("offered_host_keys", "")?,
             account: AccountFiles::write(&work, needs)?,
             inputs: Inputs::write(private, ansible)?,
             nonce,
@@ -115,6 +152,11 @@ impl RunDir {
             work,
             cleanup,
         })
+    }
+
+    /// The directory for what is neither secret nor short of room, and for programs: the other one may forbid to run any.
+    pub(super) fn work(&self) -> &PrivateDir {
+        &self.work
     }
 
     /// The directory for what is secret or must have a short path.
@@ -152,6 +194,11 @@ impl RunDir {
         self.connection_plugins.as_deref()
     }
 
+    /// The file with the host keys that servers offered.
+    pub fn offered_host_keys(&self) -> &Path {
+        &self.offered_host_keys
+    }
+
     /// A home and a name for this process, where it has none.
     pub fn account(&self) -> &AccountFiles {
         &self.account
@@ -167,6 +214,11 @@ impl RunDir {
         self.inputs.known_hosts.as_deref()
     }
 
+    /// The file with the certificate of the private key, if it is set.
+    pub fn certificate(&self) -> Option<&Path> {
+        self.inputs.certificate.as_deref()
+    }
+
     /// The file with the private key, if it is set.
     pub fn private_key(&self) -> Option<&Path> {
         self.inputs.private_key.as_ref().map(SecretFile::path)
@@ -175,6 +227,11 @@ impl RunDir {
     /// The file with the vault password, if it is set.
     pub fn vault_password(&self) -> Option<&Path> {
         self.inputs.vault_password.as_ref().map(SecretFile::path)
+    }
+
+    /// The password files of further vault ids, each as `ID@PATH`.
+    pub fn vault_ids(&self) -> impl Iterator<Item = String> {
+        self.inputs.vaults.iter().map(|vault| format!("{}@{}", vault.id, vault.password.path().display()))
     }
 
     /// Whether something secret lies on what may be a disk, because the platform has nothing better.
@@ -197,28 +254,27 @@ impl RunDir {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::settings::Settings;
     use std::os::unix::fs::PermissionsExt;
 
-    fn ansible(settings: &[(&str, &str)]) -> AnsibleSettings {
+    fn settings(given: &[(&str, &str)]) -> Settings {
         let all = [
             ("PLUGIN_PLAYBOOK", "p.yml"),
             ("PLUGIN_REPO_NAME", "r"),
             ("PLUGIN_SERVER_NAME", "s"),
             ("PLUGIN_DRY_RUN", "yes"),
         ];
-        let variables = all.iter().chain(settings).map(|(name, value)| (name.into(), value.into()));
-        Settings::read(variables, time::Date::MIN).unwrap().ansible
+        let variables = all.iter().chain(given).map(|(name, value)| (name.into(), value.into()));
+        Settings::read(variables, time::Date::MIN).unwrap()
     }
 
     #[test]
     fn everything_is_private_and_gone_after_the_run() {
-        let ansible = ansible(&[
+        let settings = settings(&[
             ("PLUGIN_EXTRA_VARS", "{\"a\":1}"),
             ("PLUGIN_VAULT_PASSWORD", "v"),
             ("PLUGIN_SSH_KNOWN_HOSTS", "h k"),
         ]);
-        let run_dir = RunDir::new(&std::env::temp_dir(), &ansible, Needs { home: true, name: true }).unwrap();
+        let run_dir = RunDir::new(&std::env::temp_dir(), &settings, Needs { home: true, name: true }).unwrap();
         let directories = run_dir.directories();
         for folder in &directories {
             assert_eq!(fs::metadata(folder).unwrap().permissions().mode() & 0o777, 0o700);
@@ -240,12 +296,14 @@ mod tests {
             assert_eq!(&fs::read_to_string(file).unwrap(), content);
         }
         drop(run_dir);
-        assert!(directories.iter().chain(&files).all(|path| !path.exists()));
+        assert!(directories.iter().all(|directory| !directory.exists()));
+        // The number of a file in memory may be another file by now.
+        assert_ne!(fs::read_to_string(&files[2]).ok().as_deref(), Some("v"));
     }
 
     #[test]
     fn a_temporary_directory_that_does_not_exist_is_named() {
-        let error = RunDir::new(Path::new("/nonexistent/tmp"), &ansible(&[]), Needs::default()).unwrap_err();
+        let error = RunDir::new(Path::new("/nonexistent/tmp"), &settings(&[]), Needs::default()).unwrap_err();
         assert!(format!("{error:#}").contains("`/nonexistent/tmp`"), "{error:#}");
     }
 }

@@ -15,8 +15,10 @@ from ansible.playbook.handler import Handler
 with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "reported.json"), encoding="utf-8") as file:
     REPORTED = json.load(file)
 TEXT_LIMIT, MARKER_LIMIT = REPORTED["text_limit"], REPORTED["marker_limit"]
-# No other argument leaves this process: they hold passwords.
-NAMING_ARGUMENTS, DECIDING_ARGUMENTS = REPORTED["naming_arguments"], REPORTED["deciding_arguments"]
+# No argument but these and those of single modules leaves this process: others hold passwords.
+NAMING_ARGUMENTS = REPORTED["naming_arguments"]
+MODULES = REPORTED["modules"]
+NOTHING_MORE = {"arguments": (), "answers": (), "disclaimers": (), "message": False}
 CONNECTION_VARIABLES = REPORTED["connection_variables"]
 MARKERS = tuple(REPORTED["markers"])
 DIFFERS_UNSEEN = ("dst_binary", "dst_larger", "src_binary", "src_larger")
@@ -58,10 +60,21 @@ def described(task, number):
         fields["loop"] = text(task.loop)
     if task.loop_with:
         fields["loop_with"] = text(task.loop_with)
+        parts = task.loop if isinstance(task.loop, (list, tuple)) else [task.loop]
+        if any(isinstance(part, dict) and part.get("skip") for part in parts):
+            fields["loop_skip"] = text([part["skip"] for part in parts if isinstance(part, dict) and part.get("skip")][0])
     defaults = module_defaults(task)
     if defaults:
         fields["module_defaults"] = defaults
     return fields
+
+
+def of_module(task):
+    """What is reported of the answers of a task's module beyond what is reported of all."""
+    action = task.resolved_action or task.action
+    for own in ("ansible.builtin.", "ansible.legacy."):
+        action = action.removeprefix(own)
+    return MODULES.get(action, NOTHING_MORE)
 
 
 def conditions(value):
@@ -71,47 +84,48 @@ def conditions(value):
 
 
 def module_defaults(task):
-    """`module_defaults` are merged in the worker, where no callback sees them: by module or group, as they are written."""
-    defaults = {}
+    """`module_defaults` are merged in the worker, where no callback sees them: those that can be meant, as they are written."""
+    defaults, names = {}, of_module(task)["arguments"]
     groups = task.module_defaults
     for group in groups if isinstance(groups, (list, tuple)) else [groups]:
-        for module, values in (group or {}).items():
-            if isinstance(values, dict):
-                deciding = arguments(values, DECIDING_ARGUMENTS)
-                if deciding:
-                    defaults.setdefault(text(module), {}).update(deciding)
+        for module, given in (group or {}).items():
+            if isinstance(given, dict):
+                found, _ = arguments(given, names)
+                if found:
+                    defaults.setdefault(text(module), {}).update(found)
     return defaults
 
 
 def module_result(task, answer, args, status):
     """What the module said, as far as it can matter; the task's arguments by name alone."""
-    fields = {}
+    fields, more = {}, of_module(task)
     censored = "censored" in answer
-    ok = status == "ok"
+    ok, judged = status == "ok", "failed_when_result" in answer
     if ok:
         if (task.resolved_action or task.action).rpartition(".")[2] == "debug" and not censored:
             lines = marker_lines(answer.get("msg", answer.get(str(args.get("var")))))
             if lines:
                 fields["markers"] = lines
-        if answer.get("delta"):
-            fields["delta"] = True
         if answer.get("ansible_job_id"):
             fields["job"] = text(answer["ansible_job_id"])
             fields["finished"] = bool(answer.get("finished"))
-    if "failed_when_result" in answer:
+        if more["disclaimers"] and disclaimed(answer, more["disclaimers"]):
+            fields["disclaimed"] = True
+    if judged:
         fields["failed_when_result"] = bool(answer["failed_when_result"])
-    if not ok or "failed_when_result" in answer:
+    if not ok or judged or more["message"]:
         for key in ("skip_reason", "skipped_reason", "false_condition", "msg", "module_stderr"):
             value = answer.get(key)
             if value is not None and value != "":
                 fields[key] = text(value)
+    if not ok or judged:
         if isinstance(answer.get("rc"), int):
             fields["rc"] = int(answer["rc"])
         if answer.get("exception"):
             fields["exception"] = True
-    names = DECIDING_ARGUMENTS
-    if ok and not censored and (answer.get("changed") or conditions(task.changed_when)):
-        names = DECIDING_ARGUMENTS + NAMING_ARGUMENTS
+    names = more["arguments"]
+    if (ok or judged) and not censored and (answer.get("changed") or conditions(task.changed_when)):
+        names = [*names, *NAMING_ARGUMENTS]
         diffs = answer.get("diff") or []
         diffs = [described_diff(diff) for diff in (diffs if isinstance(diffs, list) else [diffs]) if isinstance(diff, dict)]
         if diffs:
@@ -119,36 +133,71 @@ def module_result(task, answer, args, status):
         for key in ("dest", "path"):
             if isinstance(answer.get(key), str):
                 fields[key] = text(answer[key])
-    named = arguments(args, names) if ok else None
-    if named:
-        fields["args"] = named
+    if ok or judged or status == "skipped":
+        found, several = arguments(args, names)
+        if found:
+            fields["args"] = found
+        if several:
+            fields["several"] = several
+    if not censored:
+        found, _ = arguments(answer, more["answers"])
+        if found:
+            fields["fields"] = found
+        if ok and is_empty_tree(task, answer, args):
+            fields["empty_source"] = True
     return fields
 
 
+def is_empty_tree(task, answer, args):
+    """Whether a `copy` had nothing to copy: its source is a directory of the controller that holds no file."""
+    source = answer.get("src")
+    if (task.resolved_action or task.action).rpartition(".")[2] != "copy" or not isinstance(source, str):
+        return False
+    if args.get("remote_src") not in (None, False):
+        return False
+    return "checksum" not in answer and os.path.isdir(source) and not any(files for _, _, files in os.walk(source))
+
+
+def disclaimed(answer, phrases):
+    """Whether a module warns that it did not look."""
+    warnings = " ".join(str(warning) for warning in answer.get("warnings") or ())
+    return any(phrase in warnings for phrase in phrases)
+
+
 def arguments(args, names):
-    """Those of a task's arguments that have these names, as text."""
-    found = {}
+    """Those of a task's arguments that have these names, as text; and which of them are lists of several."""
+    found, several = {}, []
     for name in names:
         value = args.get(name)
         if isinstance(value, (list, tuple)):
+            if len(value) > 1:
+                several.append(name)
             value = ",".join(str(part) for part in value)
         if value is not None and isinstance(value, (str, int, float)) and str(value):
             found[name] = text(value)
-    return found
+    return found, several
 
 
 def described_diff(diff):
     """Where a diff is about and whether its sides differ; never their text."""
     before, after = diff.get("before"), diff.get("after")
     fields = {}
-    if isinstance(diff.get("before_header"), str) and diff["before_header"]:
-        fields["header"] = text(diff["before_header"])
+    for key in ("before_header", "after_header"):
+        if isinstance(diff.get(key), str) and diff[key]:
+            fields[key] = text(diff[key])
     if isinstance(before, dict) and isinstance(after, dict):
         if isinstance(before.get("path"), str):
             fields["path"] = text(before["path"])
         fields["keys"] = sorted({text(key) for key in list(before) + list(after) if before.get(key) != after.get(key)})
-    elif before != after or diff.get("prepared") or any(diff.get(key) for key in DIFFERS_UNSEEN):
-        fields["differs"] = True
+        if "state" in fields["keys"]:
+            fields["states"] = [text(before.get("state")), text(after.get("state"))]
+        fields["sides"] = "differ" if fields["keys"] else "equal"
+    elif any(diff.get(key) for key in DIFFERS_UNSEEN) or before != after:
+        fields["sides"] = "differ"
+    elif before is not None:
+        fields["sides"] = "equal"
+        if before == "":
+            fields["empty"] = True
     return fields
 
 

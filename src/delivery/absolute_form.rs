@@ -1,49 +1,42 @@
 //! Plain `http://` through a proxy: the connection goes to the proxy, and the request line names the whole URL (the
 //! absolute-form of RFC 9112, section 3.2.2). The HTTP client itself knows only CONNECT, which proxies refuse for port 80.
 
-use ureq::config::Config;
+use ureq::Error;
 use ureq::http::Uri;
-use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
-use ureq::unversioned::transport::{Buffers, ConnectionDetails, Connector, NextTimeout, TcpConnector, Transport};
-use ureq::{Agent, Error};
+use ureq::unversioned::transport::{Buffers, ConnectionDetails, Connector, Either, NextTimeout, Transport};
 
 /// Method and blank of every request that is made here.
 const METHOD: &[u8] = b"POST ";
 
-/// An agent that sends everything meant for `target` to `proxy`.
-pub fn agent(config: Config, proxy: Uri, target: &Uri) -> Agent {
-    let authority = target.authority().map_or("", |authority| authority.as_str());
-    let connector = TcpConnector::default().chain(AbsoluteForm { origin: format!("http://{authority}").into_bytes() });
-    Agent::with_parts(config, connector, ProxyResolver { proxy })
-}
-
-/// Finds the proxy's address, whatever the request is for: only the proxy may know the target's name.
+/// Puts `http://host` before the path of each request, where it is made for a target.
 #[derive(Debug)]
-struct ProxyResolver {
-    proxy: Uri,
+pub(crate) struct AbsoluteFormConnector {
+    origin: Option<Vec<u8>>,
 }
 
-impl Resolver for ProxyResolver {
-    fn resolve(&self, _: &Uri, config: &Config, timeout: NextTimeout) -> Result<ResolvedSocketAddrs, Error> {
-        DefaultResolver::default().resolve(&self.proxy, config, timeout)
+impl AbsoluteFormConnector {
+    /// For requests to `target`; without one it changes nothing.
+    pub fn new(target: Option<&Uri>) -> Self {
+        let authority = |uri: &Uri| uri.authority().map_or_else(String::new, ToString::to_string);
+        Self { origin: target.map(|uri| format!("http://{}", authority(uri)).into_bytes()) }
     }
 }
 
-#[derive(Debug)]
-struct AbsoluteForm {
-    origin: Vec<u8>,
-}
-
-impl<In: Transport> Connector<In> for AbsoluteForm {
-    type Out = AbsoluteFormTransport<In>;
+impl<In: Transport> Connector<In> for AbsoluteFormConnector {
+    type Out = Either<In, AbsoluteFormTransport<In>>;
 
     fn connect(&self, _: &ConnectionDetails, chained: Option<In>) -> Result<Option<Self::Out>, Error> {
-        Ok(chained.map(|inner| AbsoluteFormTransport { inner, origin: self.origin.clone() }))
+        let made = |inner| match &self.origin {
+            None => Either::A(inner),
+            Some(origin) => Either::B(AbsoluteFormTransport { inner, origin: origin.clone() }),
+        };
+        Ok(chained.map(made))
     }
 }
 
+/// A connection to a proxy.
 #[derive(Debug)]
-struct AbsoluteFormTransport<In> {
+pub(crate) struct AbsoluteFormTransport<In> {
     inner: In,
     origin: Vec<u8>,
 }

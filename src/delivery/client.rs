@@ -5,28 +5,32 @@
 
 use std::io::{Read, Write};
 use std::sync::mpsc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result, bail};
 use base64::Engine;
-use time::OffsetDateTime;
 use ureq::http::{HeaderValue, Response, StatusCode};
 use ureq::{Agent, Body};
 
-use crate::delivery::failure::{Failure, FailureKind};
+use crate::delivery::agent::{agent, takes_absolute_form};
+use crate::delivery::failure::{Failure, FailureKind, Peer};
+use crate::delivery::observe::Observed;
 use crate::delivery::retry::retry_after_in;
-use crate::delivery::{proxy, tls};
 use crate::process::signals::Signals;
 use crate::settings::{BasicAuth, StatusServer};
 
 /// How much of a response's body is read, in bytes.
 const BODY_LIMIT: u64 = 16 << 10;
 
+/// How much of the server's text is shown, in characters.
+const SHOWN: usize = 300;
+
 /// A connection to the status server, kept open between payloads.
 #[derive(Debug)]
 pub struct Client<'a> {
     status_server: &'a StatusServer,
     agent: Agent,
+    observed: Observed,
     authorization: Option<HeaderValue>,
     proxy_authorization: Option<HeaderValue>,
 }
@@ -34,12 +38,21 @@ pub struct Client<'a> {
 /// What came of one POST.
 #[derive(Debug)]
 pub(crate) enum Answer {
-    /// The server accepted it, with this status.
-    Accepted(u16),
+    /// The server accepted it.
+    Accepted(Accepted),
     /// It did not arrive, or was not accepted.
     Failed(Failure),
     /// The step was ended by this signal.
     Cancelled(i32),
+}
+
+/// A success, and what the server says to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Accepted {
+    /// The HTTP status.
+    pub status: u16,
+    /// The first line of the response's body, if it has one.
+    pub said: Option<String>,
 }
 
 impl<'a> Client<'a> {
@@ -48,30 +61,16 @@ impl<'a> Client<'a> {
     /// # Errors
     /// A certificate that cannot be read, or a proxy that cannot be used.
     pub fn new(status_server: &'a StatusServer) -> Result<Self> {
-        let config = Agent::config_builder()
-            .timeout_global(Some(status_server.http_timeout))
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            .http_status_as_error(false)
-            .proxy(None)
-            .tls_config(tls::tls_config(status_server)?)
-            .user_agent(concat!("plugin-gitops-status/", env!("CARGO_PKG_VERSION")));
-        let mut proxy_authorization = None;
-        let agent = match &status_server.proxy {
-            None => config.build().new_agent(),
-            Some(proxy) => {
-                if proxy::takes_absolute_form(status_server, proxy) {
-                    proxy_authorization = proxy.basic_auth.as_ref().map(basic).transpose()?;
-                }
-                proxy::agent(config, status_server, proxy)?
-            }
-        };
+        let observed = Observed::default();
+        let agent = agent(status_server, &observed)?;
         let authorization = match (&status_server.basic_auth, &status_server.token) {
             (Some(basic_auth), _) => Some(basic(basic_auth)?),
             (None, Some(token)) => Some(sensitive(&format!("Bearer {}", token.expose()))?),
             (None, None) => None,
         };
-        Ok(Self { status_server, agent, authorization, proxy_authorization })
+        let asks_proxy = status_server.proxy.as_ref().filter(|_| takes_absolute_form(status_server));
+        let proxy_authorization = asks_proxy.and_then(|proxy| proxy.basic_auth.as_ref()).map(basic).transpose()?;
+        Ok(Self { status_server, agent, observed, authorization, proxy_authorization })
     }
 
     /// Whom it speaks to.
@@ -93,23 +92,24 @@ impl<'a> Client<'a> {
             }
         }
         for header in &self.status_server.headers {
-            request = request.header(&header.name, header.value.expose());
+            request = request.header(&header.name, sensitive(header.value.expose())?);
         }
         let request = request.config().timeout_global(Some(limit.max(Duration::from_millis(1)))).build();
         let body = body.to_owned();
-        let (sender, answer) = mpsc::channel();
+        let (sender, response) = mpsc::channel();
         let mut waker = signals.waker()?;
+        self.observed.reset();
         std::thread::Builder::new()
             .name("post".to_owned())
             .spawn(move || {
                 // Nobody listens any more once the step was cancelled.
-                let _ = sender.send(answered(request.send(body)));
+                let _ = sender.send(request.send(body).map(read));
                 let _ = waker.write(&[0]);
             })
             .context("cannot start a thread to send the status")?;
         loop {
-            match answer.try_recv() {
-                Ok(answer) => return Ok(answer),
+            match response.try_recv() {
+                Ok(response) => return Ok(self.answer(response)),
                 Err(mpsc::TryRecvError::Disconnected) => bail!("the thread that sends the status ended early"),
                 Err(mpsc::TryRecvError::Empty) => {}
             }
@@ -119,6 +119,63 @@ impl<'a> Client<'a> {
             signals.sleep(Duration::from_secs(3600));
         }
     }
+
+    fn answer(&self, response: Result<Seen, ureq::Error>) -> Answer {
+        let seen = match response {
+            Ok(seen) => seen,
+            Err(error) => match self.status_of_unreadable(&error) {
+                Some(status) => Seen { status, ..Seen::default() },
+                None => return Answer::Failed(Failure::of(&error, self.status_server, &self.observed)),
+            },
+        };
+        let status = seen.status;
+        if status.is_success() {
+            return Answer::Accepted(Accepted { status: status.as_u16(), said: seen.first_line });
+        }
+        let cause = match (seen.location, seen.first_line) {
+            (Some(target), _) if status.is_redirection() => format!("it redirects to {target}"),
+            (_, Some(line)) => line,
+            (_, None) => status.canonical_reason().unwrap_or("no reason given").to_owned(),
+        };
+        Answer::Failed(Failure {
+            kind: FailureKind::Status(status.as_u16()),
+            peer: Peer::who_answered(status.as_u16(), self.status_server),
+            cause,
+            retry_after: seen.retry_after.and_then(|value| retry_after_in(&value, SystemTime::now())),
+        })
+    }
+
+    /// The HTTP client reads a hundred headers and refuses a response with more; its status is known all the same.
+    fn status_of_unreadable(&self, error: &ureq::Error) -> Option<StatusCode> {
+        let too_many = matches!(error, ureq::Error::Protocol(ureq_proto::Error::HttpParseTooManyHeaders));
+        let status = self.observed.status().filter(|_| too_many && self.observed.connected())?;
+        StatusCode::from_u16(status).ok()
+    }
+}
+
+/// What is seen of a response.
+#[derive(Debug, Default)]
+struct Seen {
+    status: StatusCode,
+    location: Option<String>,
+    retry_after: Option<String>,
+    /// The first line of the body with anything in it, cut to what is shown.
+    first_line: Option<String>,
+}
+
+fn read(response: Response<Body>) -> Seen {
+    // Text that is not ASCII is not allowed there, and servers send it.
+    let header = |name: &str| {
+        response.headers().get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).trim().to_owned())
+    };
+    let (status, location, retry_after) = (response.status(), header("location"), header("retry-after"));
+    let mut body = Vec::new();
+    // The status has been given; what can be read of the body is for the log, and for the connection to be kept.
+    let _ = response.into_body().into_reader().take(BODY_LIMIT).read_to_end(&mut body);
+    let text = String::from_utf8_lossy(&body);
+    let first_line = text.lines().map(str::trim).find(|line| !line.is_empty());
+    let first_line = first_line.map(|line| line.chars().take(SHOWN).collect());
+    Seen { status, location, retry_after, first_line }
 }
 
 /// The header value of Basic auth (RFC 7617).
@@ -129,38 +186,7 @@ fn basic(basic_auth: &BasicAuth) -> Result<HeaderValue> {
 
 /// A header value that no `Debug` shows.
 fn sensitive(text: &str) -> Result<HeaderValue> {
-    let mut value = HeaderValue::from_str(text).context("cannot make a header of the credentials")?;
+    let mut value = HeaderValue::from_str(text).context("cannot make a header of a secret")?;
     value.set_sensitive(true);
     Ok(value)
-}
-
-fn answered(response: Result<Response<Body>, ureq::Error>) -> Answer {
-    let response = match response {
-        Ok(response) => response,
-        Err(error) => return Answer::Failed(Failure::of(&error)),
-    };
-    let status = response.status();
-    let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
-    let (location, retry_after) = (header("location"), header("retry-after"));
-    let mut body = Vec::new();
-    // The status has been given; what can be read of the body is for the log, and for the connection to be kept.
-    let _ = response.into_body().into_reader().take(BODY_LIMIT).read_to_end(&mut body);
-    if status.is_success() {
-        return Answer::Accepted(status.as_u16());
-    }
-    let cause = match location {
-        Some(target) if status.is_redirection() => format!("it redirects to {target}"),
-        _ => first_line(&body, status),
-    };
-    let retry_after = retry_after.and_then(|value| retry_after_in(&value, OffsetDateTime::now_utc()));
-    Answer::Failed(Failure { kind: FailureKind::Status(status.as_u16()), cause, retry_after })
-}
-
-fn first_line(body: &[u8], status: StatusCode) -> String {
-    let text = String::from_utf8_lossy(body);
-    let line = text.lines().map(str::trim).find(|line| !line.is_empty());
-    line.map_or_else(
-        || status.canonical_reason().unwrap_or("no reason given").to_owned(),
-        |line| line.chars().take(300).collect(),
-    )
 }

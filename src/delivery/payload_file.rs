@@ -1,27 +1,110 @@
-//! Writes a payload to the file a user named: whole or not at all.
+//! The file a user named for the payload: written whole or not at all, and gone after a run that claims nothing.
+//!
+//! Only a regular file is ever replaced or removed. A device, a socket, a directory or a symbolic link of that name is none
+//! of ours.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::Write;
-use std::path::Path;
+use std::ffi::OsString;
+use std::fs::{self, FileType, OpenOptions};
+use std::io::{ErrorKind, Write};
+use std::os::unix::fs::FileTypeExt;
+use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, bail};
+use rustix::fs::{Access, access};
 
-/// Replaces `path` by a file that holds the payloads, a line each; nothing is written where there are none.
-///
-/// # Errors
-/// Whatever keeps the file from being written, a full disk included; what was at `path` before is still there then.
-pub fn write(path: &Path, payloads: &BTreeMap<String, String>) -> Result<()> {
-    if payloads.is_empty() {
-        return Ok(());
+use crate::random;
+
+/// The file, for the length of a run. When it is dropped before anything was written, what an earlier run left is removed.
+#[derive(Debug)]
+pub struct PayloadFile {
+    path: PathBuf,
+    is_stale: bool,
+}
+
+impl PayloadFile {
+    /// From here on an earlier run's status at `path` is stale.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into(), is_stale: true }
     }
-    let failed = || format!("cannot write the payload to `{}`; check `payload_file`", path.display());
-    let name = path.file_name().ok_or_else(|| anyhow!("it names no file")).with_context(failed)?;
-    let mut beside = std::ffi::OsString::from(".");
-    beside.push(name);
-    beside.push(format!(".{}", std::process::id()));
+
+    /// Replaces the file by one that holds the payloads, a line each; without any, it is removed.
+    ///
+    /// # Errors
+    /// Whatever keeps the file from being written, a full disk included; what was there before is still there then.
+    pub fn write(mut self, payloads: &BTreeMap<String, String>) -> Result<()> {
+        self.is_stale = payloads.is_empty();
+        if self.is_stale {
+            return Ok(());
+        }
+        replace(&self.path, payloads)
+            .with_context(|| format!("cannot write the payload to `{}`; check `payload_file`", self.path.display()))
+    }
+}
+
+impl Drop for PayloadFile {
+    fn drop(&mut self) {
+        if self.is_stale && is_regular_file(&self.path) {
+            // It cannot be told from here, and whoever may write the directory may remove from it.
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// Why the payload cannot be written to `path`, as far as that can be known before the run.
+pub(crate) fn problem(path: &Path) -> Option<String> {
+    let remedy = "write the path of a file, in a directory that exists and can be written";
+    let problem = match (path.file_name(), fs::symlink_metadata(path)) {
+        (None, _) => "does not name a file".to_owned(),
+        (Some(_), Ok(found)) if !found.is_file() => format!("is {}", kind(found.file_type())),
+        (Some(_), Err(error)) if error.kind() != ErrorKind::NotFound => format!("cannot be written: {error}"),
+        (Some(_), Ok(_) | Err(_)) => match access(directory(path), Access::WRITE_OK | Access::EXEC_OK) {
+            Ok(()) => return None,
+            Err(error) => {
+                let cause = std::io::Error::from(error);
+                format!("cannot be written: no file can be made in `{}`: {cause}", directory(path).display())
+            }
+        },
+    };
+    Some(format!("`payload_file` names `{}`, which {problem}; {remedy}", path.display()))
+}
+
+fn kind(found: FileType) -> &'static str {
+    match found {
+        _ if found.is_dir() => "a directory",
+        _ if found.is_symlink() => "a symbolic link",
+        _ if found.is_socket() => "a socket",
+        _ if found.is_fifo() => "a named pipe",
+        _ => "a device",
+    }
+}
+
+/// The directory that the file lies in.
+fn directory(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}
+
+fn is_regular_file(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|found| found.is_file())
+}
+
+fn replace(path: &Path, payloads: &BTreeMap<String, String>) -> Result<()> {
+    // Looked at again: the run took its time, and anybody may have written to the workspace.
+    if fs::symlink_metadata(path).is_ok_and(|found| !found.is_file()) {
+        bail!("something that is no regular file is there now");
+    }
+    let mut beside = OsString::from(".");
+    beside.push(path.file_name().ok_or_else(|| anyhow!("it names no file"))?);
+    beside.push(format!(".{}", random::hex_128()?));
     let beside = path.with_file_name(beside);
-    let written = File::create(&beside)
+    // A new file, so that a link which somebody put there is not followed.
+    let written = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(&beside)
         .and_then(|mut file| {
             for text in payloads.values() {
                 file.write_all(format!("{text}\n").as_bytes())?;
@@ -34,12 +117,14 @@ pub fn write(path: &Path, payloads: &BTreeMap<String, String>) -> Result<()> {
         // It may never have been made; either way nothing of it is wanted.
         let _ = fs::remove_file(&beside);
     }
-    written.with_context(failed)
+    Ok(written?)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::fs::symlink;
+    use std::os::unix::net::UnixListener;
 
     fn one(text: &str) -> BTreeMap<String, String> {
         BTreeMap::from([("server".to_owned(), text.to_owned())])
@@ -50,13 +135,64 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let folder = folder.path();
         let path = folder.join("status.json");
-        write(&path, &one("one")).unwrap();
-        write(&path, &one("two")).unwrap();
+        PayloadFile::new(&path).write(&one("one")).unwrap();
+        PayloadFile::new(&path).write(&one("two")).unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "two\n");
         fs::create_dir(folder.join("taken")).unwrap();
-        let error = write(&folder.join("taken"), &one("three")).unwrap_err();
+        let error = PayloadFile::new(folder.join("taken")).write(&one("three")).unwrap_err();
         assert!(format!("{error:#}").contains("payload_file"), "{error:#}");
         let left: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         assert_eq!(left.len(), 2, "{left:?}");
+    }
+
+    #[test]
+    fn a_run_that_claims_nothing_removes_the_earlier_status() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("status.json");
+        for claims_nothing in [(|path: &Path| drop(PayloadFile::new(path))) as fn(&Path), |path| {
+            PayloadFile::new(path).write(&BTreeMap::new()).unwrap();
+        }] {
+            fs::write(&path, "old").unwrap();
+            claims_nothing(&path);
+            assert!(!path.exists());
+        }
+    }
+
+    #[test]
+    fn only_a_regular_file_or_a_new_one_is_written_or_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        fs::create_dir(path("directory")).unwrap();
+        let _socket = UnixListener::bind(path("socket")).unwrap();
+        fs::write(path("elsewhere"), "kept").unwrap();
+        symlink("elsewhere", path("link")).unwrap();
+        symlink("nowhere", path("dangling")).unwrap();
+        let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+        rustix::fs::mknodat(rustix::fs::CWD, path("pipe"), rustix::fs::FileType::Fifo, mode, 0).unwrap();
+        for (name, said) in [
+            ("directory", "a directory"),
+            ("socket", "a socket"),
+            ("link", "a symbolic link"),
+            ("dangling", "a symbolic link"),
+            ("pipe", "a named pipe"),
+        ] {
+            assert!(problem(&path(name)).unwrap().contains(said), "{name}");
+            assert!(PayloadFile::new(path(name)).write(&one("text")).is_err(), "{name}");
+            drop(PayloadFile::new(path(name)));
+            assert!(fs::symlink_metadata(path(name)).is_ok(), "{name} was removed");
+        }
+        assert_eq!(fs::read_to_string(path("elsewhere")).unwrap(), "kept");
+        for (wrong, said) in [
+            ("/", "does not name a file"),
+            ("x/..", "does not name a file"),
+            ("/dev/null", "a device"),
+            ("/dev/stdout", "a symbolic link"),
+            ("/nonexistent/x", "`/nonexistent`: No such file or directory"),
+        ] {
+            let problem = problem(Path::new(wrong)).unwrap();
+            assert!(problem.contains(said) && problem.starts_with("`payload_file` names "), "{wrong}: {problem}");
+        }
+        assert_eq!(problem(&path("new")), None);
+        assert_eq!(problem(&path("elsewhere")), None);
     }
 }

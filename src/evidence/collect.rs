@@ -6,16 +6,20 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io::BufRead;
 use std::rc::Rc;
 
+use crate::evidence::batch::{Batch, Subject};
 use crate::evidence::connection::{KeyCheckBypass, shared_by};
 use crate::evidence::event::{self, Event};
 use crate::evidence::event_file::{self, Damage};
-use crate::evidence::facts::{HostFacts, PlayFacts, PlaybookFacts, UnverifiedTask};
+use crate::evidence::facts::{Ending, HostFacts, PlayFacts, PlaybookFacts, UnverifiedTask};
 use crate::evidence::ignore::{Globs, Ignored};
+use crate::evidence::pending::{InLoop, Pending};
+use crate::evidence::provenance::Provenance;
+use crate::evidence::source::Source;
 use crate::evidence::task::{KnownTask, Task};
-use crate::evidence::task_outcome::{Circumstances, TaskOutcome, task_outcome};
+use crate::evidence::task_outcome::{Circumstances, TaskOutcome, drift_of_failure, task_outcome, with_inputs};
 use crate::evidence::task_result::{Status, TaskResult};
 use crate::evidence::unverified::WhyUnverified;
-use crate::settings::Ignore;
+use crate::settings::Settings;
 
 /// Everything a run has shown.
 #[derive(Debug, Default)]
@@ -30,6 +34,8 @@ pub struct Evidence {
     pub callback_errors: Vec<String>,
     /// The task that had begun last, and not ended where the run was cut off.
     pub last_task: Option<String>,
+    /// Variables that a prompt asked for and nobody answered.
+    pub prompts: BTreeSet<String>,
     /// What the user took out of the verdict.
     pub ignored: Ignored,
 }
@@ -38,12 +44,9 @@ pub struct Evidence {
 const HARMLESS_META: [&str; 6] =
     ["clear_facts", "flush_handlers", "noop", "refresh_inventory", "reset_connection", "role_complete"];
 
-/// What Ansible calls the controller where it stands in no inventory.
-const LOCALHOST: [&str; 3] = ["127.0.0.1", "::1", "localhost"];
-
 /// Reads the events of a run.
-pub fn collect(input: impl BufRead, nonce: &str, ignore: &Ignore) -> Evidence {
-    let mut collector = Collector::new(ignore);
+pub fn collect(input: impl BufRead, nonce: &str, settings: &Settings) -> Evidence {
+    let mut collector = Collector::new(settings, nonce);
     let damage = event_file::read(input, nonce, |event| {
         if collector.take(event).is_none() {
             collector.stray = true;
@@ -56,6 +59,12 @@ struct Collector<'a> {
     ignored_tasks: Globs<'a>,
     ignored_plays: Globs<'a>,
     seen: Evidence,
+    /// The settings ask for check mode.
+    check_mode: bool,
+    /// The name of the run, which stands in the path of each of its private files.
+    nonce: &'a str,
+    /// How many events were taken.
+    events: u64,
     /// What the environment tells every ssh of the run.
     ssh_args: String,
     /// Every task, by its number.
@@ -65,55 +74,26 @@ struct Collector<'a> {
     /// What the hosts of the playbook at work have shown: looked up once or twice for each event, so not sorted yet.
     hosts: HashMap<String, HostFacts>,
     batch: Batch,
+    provenance: Provenance,
     /// An event came where none of its kind can.
     stray: bool,
 }
 
-/// The batch of hosts that is at work.
-#[derive(Default)]
-struct Batch {
-    hosts: Vec<String>,
-    implicit: BTreeSet<String>,
-}
-
-impl Batch {
-    fn is_localhost_alone(&self) -> bool {
-        matches!(&self.hosts[..], [host] if LOCALHOST.contains(&host.as_str()))
-    }
-}
-
-/// A task on one host.
-#[derive(PartialEq, Eq, Hash)]
-struct TaskOnHost {
-    task: usize,
-    host: String,
-}
-
-#[derive(Default)]
-struct Pending {
-    /// How many items of a loop answered before its summary.
-    items: HashMap<TaskOnHost, usize>,
-    /// Jobs that were started and not yet seen to finish.
-    jobs: BTreeMap<String, TaskOnHost>,
-}
-
-/// Where a result belongs.
-struct Subject<'r> {
-    host: &'r str,
-    on_controller: bool,
-}
-
 impl<'a> Collector<'a> {
-    fn new(ignore: &'a Ignore) -> Self {
+    fn new(settings: &'a Settings, nonce: &'a str) -> Self {
         Self {
-            ignored_tasks: Globs::new("ignore_tasks", &ignore.tasks),
-            ignored_plays: Globs::new("ignore_plays", &ignore.plays),
+            ignored_tasks: Globs::new("ignore_tasks", &settings.ignore.tasks),
+            ignored_plays: Globs::new("ignore_plays", &settings.ignore.plays),
             seen: Evidence::default(),
+            check_mode: settings.ansible.check_mode,
+            nonce,
+            events: 0,
             ssh_args: String::new(),
             tasks: Vec::new(),
             pending: Pending::default(),
             hosts: HashMap::new(),
             batch: Batch::default(),
+            provenance: Provenance::default(),
             stray: false,
         }
     }
@@ -122,6 +102,7 @@ impl<'a> Collector<'a> {
     fn take(&mut self, event: Event<'_>) -> Option<()> {
         // The first event and no other says that the callback was loaded.
         let first = self.seen.ansible_version.is_none();
+        self.events += 1;
         if matches!(event, Event::Open(_)) != first {
             self.stray = true;
         }
@@ -130,11 +111,20 @@ impl<'a> Collector<'a> {
                 self.seen.ansible_version = Some(open.ansible);
                 self.ssh_args = open.ssh_args;
             }
-            Event::Playbook(options) => self.playbook(options),
+            Event::Playbook(options) => {
+                self.provenance.playbook(options.check);
+                self.playbook(options);
+            }
             Event::Play(play) => return self.play(play),
             Event::NoHosts(event::Empty {}) => self.current_play()?.no_hosts = true,
             Event::NoHostsLeft(event::Empty {}) => self.current_play()?.ended_for_all = true,
             Event::Connection(connection) => return self.connection(&connection),
+            Event::Uses(uses) => self.provenance.uses(*uses),
+            Event::Gone(gone) => self.provenance.gone(gone),
+            Event::Prompt(prompt) => {
+                self.seen.prompts.insert(prompt.name.clone());
+                self.provenance.prompt(prompt);
+            }
             Event::Task(task) => return self.task(task),
             Event::Start(start) => return self.start(&start),
             Event::Result(result) => return self.result(&result),
@@ -149,12 +139,8 @@ impl<'a> Collector<'a> {
     }
 
     fn finish(mut self, damage: Option<Damage>) -> Evidence {
-        let Pending { items, jobs } = std::mem::take(&mut self.pending);
-        for job in jobs.into_values() {
-            self.unverified(WhyUnverified::JobNotAwaited, job.task, &job.host, None);
-        }
-        for item in items.into_keys() {
-            self.unverified(WhyUnverified::ItemsMissing, item.task, &item.host, None);
+        for (why, at) in std::mem::take(&mut self.pending).unfinished() {
+            self.unverified(why, at.task, &at.host, None);
         }
         self.close_playbook();
         self.seen.damage = damage.or(self.stray.then_some(Damage::Unreadable));
@@ -175,6 +161,7 @@ impl<'a> Collector<'a> {
     }
 
     fn play(&mut self, play: event::Play) -> Option<()> {
+        let hosts_depend_on = self.provenance.play(&play.hosts, play.named.as_ref(), play.hosts_from.as_deref());
         let playbook = self.seen.playbooks.last_mut()?;
         let implicit: BTreeSet<String> = play.implicit.into_iter().collect();
         if let Some(named) = play.named {
@@ -192,6 +179,7 @@ impl<'a> Collector<'a> {
                 no_hosts: play.hosts.is_empty() && implicit.is_empty(),
                 ended_for_all: false,
                 max_fail: play.max_fail_percentage.is_some(),
+                hosts_depend_on: hosts_depend_on.map(|source| (*source).clone()),
             });
         }
         let facts = playbook.plays.last_mut()?;
@@ -235,8 +223,11 @@ impl<'a> Collector<'a> {
         let known = self.tasks.get(start.task)?;
         let playbook = self.seen.playbooks.last_mut()?;
         match start.meta.as_deref() {
-            Some(meta) if HARMLESS_META.contains(&meta) => {}
-            Some(meta) => *playbook.endings.entry(meta.to_owned()).or_default() += 1,
+            Some(meta) if HARMLESS_META.contains(&meta) || known.waived => {}
+            Some(meta) => {
+                let ending = Ending { meta: meta.to_owned(), task: known.task.reference() };
+                *playbook.endings.entry(ending).or_default() += 1;
+            }
             None => self.seen.last_task = Some(known.task.name.clone()),
         }
         Some(())
@@ -250,30 +241,69 @@ impl<'a> Collector<'a> {
             play.ended_for_all = true;
         }
         if known.is_meta() {
-            forget_ending(&mut playbook.endings, result);
+            forget_ending(&mut playbook.endings, &known, result);
+            if !(known.waived || play.waived) {
+                self.condition_of_meta(&known, result);
+            }
             return Some(());
         }
         let waived = known.waived || play.waived;
-        let trusted = play.check || !playbook.options.check;
+        let trusted = !self.check_mode || (play.check && playbook.options.check);
         self.answered(result);
-        if !self.loop_goes_on(result) {
-            return Some(());
+        let inputs = self.provenance.inputs(&known, result);
+        self.provenance.record(&known, result, &inputs, waived);
+        let Subject { host, on_controller } = self.batch.subject(result, &self.hosts);
+        let circumstances = Circumstances { on_controller, waived, nonce: self.nonce };
+        let outcome = task_outcome(&known, result, circumstances);
+        match self.pending.in_loop(result, &outcome) {
+            InLoop::Speaks => {}
+            InLoop::SumsUp => return Some(()),
+            InLoop::SumsUpAccepted => {
+                facts_of(&mut self.hosts, &result.host).accepted_failures += 1;
+                return Some(());
+            }
+            InLoop::Missing => {
+                self.unverified(WhyUnverified::ItemsMissing, result.task, &result.host, None);
+                return Some(());
+            }
         }
         if !waived && trusted {
-            self.statement(&known, result);
+            self.statement(&known, result, inputs.unknown.as_deref());
         }
-        if self.waits_for_job(result, waived) {
+        if self.pending.starts_job(result, waived) {
             return Some(());
         }
-        let Subject { host, on_controller } = self.subject(result);
-        match task_outcome(&known, result, Circumstances { on_controller, waived }) {
-            TaskOutcome::Unverified { why, said } => {
-                self.unverified(why, result.task, &result.host, said);
+        let mut outcome = with_inputs(&known, result, circumstances, &inputs, outcome);
+        if let TaskOutcome::Unverified { why, said } = outcome {
+            let failed = why.is_failure();
+            self.unverified(why, result.task, &result.host, said);
+            let Some(drift) = drift_of_failure(&known, result, circumstances) else { return Some(()) };
+            // What hangs on an unknown value has found nothing, whatever it says.
+            if !failed || inputs.unknown.is_some() {
+                return Some(());
             }
-            outcome if trusted => facts_of(&mut self.hosts, host).count(outcome, &known.task.name),
-            _not_in_check_mode => {}
+            outcome = drift;
+        }
+        if outcome == TaskOutcome::Waived && result.failed() && !result.item {
+            facts_of(&mut self.hosts, &result.host).accepted_failures += 1;
+        } else if trusted {
+            facts_of(&mut self.hosts, host).count(outcome, &known.task.name, self.events);
         }
         Some(())
+    }
+
+    /// A `meta` task that did not take effect, by a condition that may be otherwise in a real run.
+    fn condition_of_meta(&mut self, known: &KnownTask, result: &TaskResult<'_>) {
+        let inputs = self.provenance.inputs(known, result);
+        let why = result.answer().why_skipped().unwrap_or_default();
+        if let (Some(source), true) = (inputs.unknown, why.starts_with("end_")) {
+            self.provenance.went_on(
+                &result.host,
+                !why.starts_with("end_host") && !why.starts_with("end_role"),
+                &source,
+            );
+            self.unverified(WhyUnverified::DependsOn(source), result.task, &result.host, None);
+        }
     }
 
     /// The host a task ran for has answered, wherever the work was done.
@@ -286,58 +316,20 @@ impl<'a> Collector<'a> {
         }
     }
 
-    /// The host that a result is about.
-    fn subject<'r>(&self, result: &'r TaskResult<'_>) -> Subject<'r> {
-        let Some(host) = result.delegated_to.as_deref() else {
-            return Subject { host: &result.host, on_controller: self.batch.implicit.contains(result.host.as_ref()) };
-        };
-        let is_a_server = self.hosts.get(host).is_some_and(|facts| facts.to_check);
-        let on_controller = LOCALHOST.contains(&host) && !is_a_server;
-        Subject { host: if on_controller { &result.host } else { host }, on_controller }
-    }
-
-    /// Whether there is more to a result than that it sums up items which have answered for themselves.
-    fn loop_goes_on(&mut self, result: &TaskResult<'_>) -> bool {
-        let key = || TaskOnHost { task: result.task, host: result.host.as_ref().to_owned() };
-        if result.item {
-            *self.pending.items.entry(key()).or_default() += 1;
-        } else if result.summary {
-            let seen = self.pending.items.remove(&key()).unwrap_or(0);
-            if result.items.is_some_and(|items| items != seen) {
-                self.unverified(WhyUnverified::ItemsMissing, result.task, &result.host, None);
-                return false;
-            }
-            // A loop can fail as such, before or after its items.
-            return seen == 0 || result.failed();
-        }
-        true
-    }
-
     /// Notes what a `debug` states.
-    fn statement(&mut self, known: &KnownTask, result: &TaskResult<'_>) {
+    fn statement(&mut self, known: &KnownTask, result: &TaskResult<'_>, unknown: Option<&Source>) {
         let lines = &result.answer().markers;
-        if lines.is_empty() || known.task.handler {
+        if lines.is_empty() {
             return;
         }
-        facts_of(&mut self.hosts, &result.host).statement.add(lines, &known.task.name);
+        let statement = &mut facts_of(&mut self.hosts, &result.host).statement;
+        statement.add(lines, &known.task.name, self.events);
+        if let Some(source) = unknown {
+            statement.depends_on(source);
+        }
         if let Some(playbook) = self.seen.playbooks.last_mut() {
-            speaks_for(playbook, &self.batch, &known.task, &result.host);
+            self.batch.speaks_for(playbook, &known.task, &result.host);
         }
-    }
-
-    /// Whether a result only says that a job was started; what becomes of it is told when it has finished.
-    fn waits_for_job(&mut self, result: &TaskResult<'_>, waived: bool) -> bool {
-        let answer = result.answer();
-        let (Some(job), Status::Ok) = (&answer.job, result.status) else { return false };
-        if !answer.is_unfinished_job() {
-            self.pending.jobs.remove(job);
-            return false;
-        }
-        if !waived {
-            let started = TaskOnHost { task: result.task, host: result.host.as_ref().to_owned() };
-            self.pending.jobs.insert(job.clone(), started);
-        }
-        !waived
     }
 
     fn unverified(&mut self, why: WhyUnverified, task: usize, host: &str, said: Option<String>) {
@@ -346,7 +338,7 @@ impl<'a> Collector<'a> {
         };
         let results = playbook.unverified.entry(UnverifiedTask { why, task: known.task.reference() }).or_default();
         results.count += 1;
-        results.never_changed = known.task.never_changed();
+        results.may_only_read = known.may_only_read();
         if results.said.is_none() {
             results.said = said;
         }
@@ -370,19 +362,10 @@ fn facts_of<'a>(hosts: &'a mut HashMap<String, HostFacts>, name: &str) -> &'a mu
 
 /// A `meta` task that did not take effect says so by a skip, whose reason begins with what it does:
 /// `end_host conditional evaluated to False, ...`.
-fn forget_ending(endings: &mut BTreeMap<String, u64>, result: &TaskResult<'_>) {
+fn forget_ending(endings: &mut BTreeMap<Ending, u64>, known: &KnownTask, result: &TaskResult<'_>) {
     let why = result.answer().why_skipped().unwrap_or_default();
-    if let Some((_, times)) = endings.iter_mut().find(|(meta, _)| why.starts_with(meta.as_str())) {
+    let own = |ending: &Ending| why.starts_with(ending.meta.as_str()) && ending.task == known.task.reference();
+    if let Some((_, times)) = endings.iter_mut().find(|(ending, _)| own(ending)) {
         *times = times.saturating_sub(1);
     }
-}
-
-/// A `run_once` task speaks for its batch and for the plays before; so does a play on localhost alone.
-fn speaks_for(playbook: &mut PlaybookFacts, batch: &Batch, task: &Task, speaker: &str) {
-    if !task.run_once && !batch.is_localhost_alone() {
-        return;
-    }
-    let Some((_, earlier)) = playbook.plays.split_last() else { return };
-    let hosts = earlier.iter().flat_map(|play| play.named.keys()).chain(&batch.hosts).cloned();
-    playbook.summaries.entry(speaker.to_owned()).or_default().extend(hosts);
 }

@@ -8,14 +8,17 @@ use std::cmp::Ordering;
 use glob::Pattern;
 use serde::{Serialize, Serializer};
 
-use crate::ansible::modules::short_name;
+use crate::ansible::modules::{Kind, short_name};
 use crate::ansible::reported::{NAME_ARGUMENTS, PATH_ARGUMENTS, SOURCE_ARGUMENT};
 use crate::evidence::ignore::glob_matches;
 use crate::evidence::task::KnownTask;
-use crate::evidence::task_result::{Diff, TaskResult};
+use crate::evidence::task_result::{Diff, ModuleResult, TaskResult};
 
 /// Endings `lineinfile` and `blockinfile` put behind the path in a diff's header.
 const HEADER_NOTES: [&str; 2] = [" (content)", " (file attributes)"];
+
+/// What a difference names where there is nothing.
+const NOWHERE: &str = "/dev/null";
 
 /// What a drifted thing is called. Names are ordered and told apart by their text.
 #[derive(Debug, Clone)]
@@ -96,48 +99,81 @@ impl Serialize for DriftName {
     }
 }
 
-/// The names of what a changed result is about; at least one.
-pub fn drift_names(known: &KnownTask, result: &TaskResult<'_>) -> Vec<DriftName> {
-    let (task, module) = (&known.task, known.module);
+/// The names of what a changed result is about; at least one. `nonce` is the name of the run: what has it in its path is a
+/// private file of this run, and is named nowhere.
+pub fn drift_names(known: &KnownTask, result: &TaskResult<'_>, nonce: &str) -> Vec<DriftName> {
+    let (task, module, answer) = (&known.task, known.module, result.answer());
     let module_name = short_name(&task.action);
-    let by_task = || DriftName::task(module_name, &task.name);
-    if result.censored {
-        return vec![by_task()];
+    let by_task = || vec![DriftName::task(module_name, &task.name)];
+    // Arguments of these say nothing about a target.
+    if result.censored || matches!(module.kind, Kind::Controller | Kind::Include) {
+        return by_task();
     }
-    let answer = result.answer();
-    let mut names: Vec<DriftName> = answer.diff.iter().filter_map(path_of).map(DriftName::Path).collect();
-    names.sort();
-    names.dedup();
-    if !names.is_empty() {
-        return names;
+    let names = Names { answer, nonce };
+    let mut shown: Vec<DriftName> = answer.diff.iter().filter_map(|diff| names.of_diff(diff)).collect();
+    shown.sort();
+    shown.dedup();
+    if !shown.is_empty() {
+        return shown;
     }
     if !module.named_by_name {
-        if let Some(path) = [&answer.dest, &answer.path].into_iter().flatten().find(|path| is_path(path)) {
-            return vec![DriftName::Path(path.clone())];
-        }
-        let argument = PATH_ARGUMENTS.iter().find_map(|name| answer.arg(name).filter(|path| is_path(path)));
-        if let Some(path) = argument {
-            return vec![DriftName::Path(in_directory(path, answer.arg(SOURCE_ARGUMENT)))];
+        let said = [&answer.dest, &answer.path].into_iter().flatten().find_map(|path| names.path(path));
+        let asked = || PATH_ARGUMENTS.iter().find_map(|name| names.path(answer.arg(name)?));
+        let asked = || asked().map(|path| in_directory(&path, names.source()));
+        if let Some(path) = said.or_else(asked) {
+            return vec![DriftName::Path(path)];
         }
     }
-    let name = NAME_ARGUMENTS.iter().find_map(|name| answer.arg(name));
-    vec![match name {
-        Some(name) if is_path(name) && !module.named_by_name => DriftName::Path(name.to_owned()),
-        Some(name) => DriftName::thing(module_name, name),
+    let given = NAME_ARGUMENTS.iter().find_map(|name| Some((*name, answer.arg(name)?)));
+    match given {
+        Some((argument, name)) if answer.several.iter().any(|several| several == argument) || name.contains(',') => {
+            by_task()
+        }
+        Some((_, name)) if !module.named_by_name && names.path(name).is_some() => {
+            names.path(name).map(DriftName::Path).into_iter().collect()
+        }
+        Some((_, name)) => vec![DriftName::thing(module_name, name)],
         None => by_task(),
-    }]
+    }
 }
 
-fn path_of(diff: &Diff) -> Option<String> {
-    let header = diff
-        .header
-        .as_deref()
-        .map(|header| HEADER_NOTES.iter().find_map(|note| header.strip_suffix(note)).unwrap_or(header));
-    [header, diff.path.as_deref()].into_iter().flatten().find(|path| is_path(path)).map(str::to_owned)
+/// Paths as one answer names them.
+struct Names<'a> {
+    answer: &'a ModuleResult,
+    nonce: &'a str,
 }
 
-fn is_path(text: &str) -> bool {
-    text.starts_with('/') || text.starts_with("~/")
+impl Names<'_> {
+    /// What a difference is about. Where there was nothing before, only the side after names it; where there was
+    /// something, the side after may be named by a file of the controller.
+    fn of_diff(&self, diff: &Diff) -> Option<DriftName> {
+        let before = diff.before_header.as_deref();
+        let header = if before == Some(NOWHERE) { diff.after_header.as_deref() } else { before };
+        let header =
+            header.map(|header| HEADER_NOTES.iter().find_map(|note| header.strip_suffix(note)).unwrap_or(header));
+        [header, diff.path.as_deref()].into_iter().flatten().find_map(|path| self.path(path)).map(DriftName::Path)
+    }
+
+    /// A path on the target, with its home where it is known.
+    fn path(&self, text: &str) -> Option<String> {
+        let private = !self.nonce.is_empty() && text.contains(self.nonce);
+        if private || text == NOWHERE {
+            return None;
+        }
+        match text.strip_prefix('~') {
+            None => text.starts_with('/').then(|| text.to_owned()),
+            Some(rest) if rest.is_empty() || rest.starts_with('/') => {
+                Some(self.answer.home.as_deref().map_or_else(|| text.to_owned(), |home| format!("{home}{rest}")))
+            }
+            // The home of a user by name.
+            Some(_) => Some(text.to_owned()),
+        }
+    }
+
+    /// The file of the controller that is to be there; not one that only this run made.
+    fn source(&self) -> Option<&str> {
+        self.answer.arg(SOURCE_ARGUMENT).filter(|source| self.nonce.is_empty() || !source.contains(self.nonce))
+    }
 }
 
 /// A destination that is a directory gets the source's base name.
@@ -160,7 +196,7 @@ mod tests {
     fn names_of(action: &str, fields: &str) -> Vec<String> {
         let json = format!(r#"{{"task":0,"host":"h","status":"ok","changed":true{fields}}}"#);
         let task = Task { name: "do it".to_owned(), action: action.to_owned(), ..Task::default() };
-        let names = drift_names(&KnownTask::new(task, false), &serde_json::from_str(&json).unwrap());
+        let names = drift_names(&KnownTask::new(task, false), &serde_json::from_str(&json).unwrap(), "nonce");
         names.iter().map(|name| name.as_str().to_owned()).collect()
     }
 
@@ -169,12 +205,12 @@ mod tests {
         let table: &[(&str, &str, &[&str])] = &[
             (
                 "ansible.builtin.copy",
-                r#""diff":[{"header":"/etc/a","differs":true}],"args":{"dest":"/x"}"#,
+                r#""diff":[{"before_header":"/etc/a","sides":"differ"}],"args":{"dest":"/x"}"#,
                 &["/etc/a"],
             ),
             (
                 "ansible.builtin.copy",
-                r#""diff":[{"differs":true}],"args":{"dest":"/etc/d/","src":"f/30.conf"}"#,
+                r#""diff":[{"sides":"differ"}],"args":{"dest":"/etc/d/","src":"f/30.conf"}"#,
                 &["/etc/d/30.conf"],
             ),
             (
@@ -184,17 +220,29 @@ mod tests {
             ),
             (
                 "ansible.builtin.lineinfile",
-                r#""diff":[{"header":"/e (content)","differs":true},{"header":"/e (file attributes)"}]"#,
+                r#""diff":[{"before_header":"/e (content)","sides":"differ"},{"before_header":"/e (file attributes)"}]"#,
                 &["/e"],
             ),
             ("ansible.builtin.file", r#""diff":[{"path":"/etc/d","keys":["state"]}]"#, &["/etc/d"]),
-            ("ansible.builtin.apt", r#""args":{"name":"git,curl"}"#, &["apt:git,curl"]),
+            ("ansible.builtin.apt", r#""args":{"name":"git"}"#, &["apt:git"]),
+            ("ansible.builtin.apt", r#""args":{"name":"git,curl"},"several":["name"]"#, &["apt:task do it"]),
+            ("ansible.builtin.apt", r#""args":{"name":"git,curl"}"#, &["apt:task do it"]),
+            (
+                "ansible.builtin.apt_repository",
+                r#""diff":[{"before_header":"/dev/null","after_header":"/etc/apt/x.list","sides":"differ"}]"#,
+                &["/etc/apt/x.list"],
+            ),
+            ("ansible.builtin.copy", r#""args":{"dest":"~/new"},"home":"/root""#, &["/root/new"]),
+            ("ansible.builtin.copy", r#""args":{"dest":"~/new"}"#, &["~/new"]),
+            ("ansible.builtin.copy", r#""args":{"dest":"/d/","src":"/tmp/nonce/.x"}"#, &["/d/"]),
+            ("ansible.builtin.copy", r#""diff":[{"before_header":"/tmp/nonce/x"}],"args":{"dest":"/d/f"}"#, &["/d/f"]),
+            ("ansible.builtin.set_fact", r#""args":{"path":"/x"}"#, &["set_fact:task do it"]),
             ("ansible.builtin.service", r#""args":{"name":"rsyslog"}"#, &["service:rsyslog"]),
             ("ansible.builtin.user", r#""path":"/home/x","args":{"name":"x"}"#, &["user:x"]),
             ("community.general.ufw", "", &["ufw:task do it"]),
             (
                 "ansible.builtin.template",
-                r#""diff":[{"header":"not a path","differs":true}],"args":{"dest":"/etc/t"}"#,
+                r#""diff":[{"before_header":"not a path","sides":"differ"}],"args":{"dest":"/etc/t"}"#,
                 &["/etc/t"],
             ),
         ];

@@ -1,5 +1,6 @@
 //! What the callback reports of a run, kind by kind; `src/ansible/callback.py` and `values.py` are the other side. What a
-//! task is stands in [`crate::evidence::task`], how it answered in [`crate::evidence::task_result`].
+//! task is stands in [`crate::evidence::task`], how it answered in [`crate::evidence::task_result`]; what it
+//! mentions and sets, where that matters, in [`crate::evidence::mentions`].
 //!
 //! Unknown fields are errors: a field that is not understood might be the one that matters.
 
@@ -7,6 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use crate::evidence::mentions::{Gone, Mentions, Prompt, Uses};
 use crate::evidence::task::Task;
 use crate::evidence::task_result::TaskResult;
 
@@ -28,6 +30,12 @@ pub enum Event<'a> {
     Connection(Connection),
     /// What a task is; comes before anything names its number.
     Task(Task),
+    /// What a task mentions, where something unknown may stand behind it.
+    Uses(Box<Uses>),
+    /// Hosts that the run goes on without, or not any more.
+    Gone(Gone),
+    /// A question of `vars_prompt` was not answered.
+    Prompt(Prompt),
     /// A task begins.
     Start(Start),
     /// A task, or an item of its loop, answered on a host.
@@ -92,6 +100,8 @@ pub struct Play {
     pub named: Option<Vec<String>>,
     /// How many hosts may fail before the play ends for all, where that is set.
     pub max_fail_percentage: Option<String>,
+    /// What its host pattern mentions, where something unknown may stand behind it.
+    pub hosts_from: Option<Box<Mentions>>,
 }
 
 /// See [`Event::Connection`].
@@ -145,9 +155,9 @@ pub struct Recap {
 }
 
 impl Recap {
-    /// Whether it counts a failure, whatever became of it.
-    pub fn counts_a_failure(&self) -> bool {
-        self.failures + self.unreachable + self.rescued + self.ignored > 0
+    /// How many failures it counts, whatever became of them.
+    pub fn failures_in_all(&self) -> u64 {
+        self.failures + self.unreachable + self.rescued + self.ignored
     }
 }
 

@@ -6,6 +6,7 @@ use crate::evidence::connection::KeyCheckBypass;
 use crate::evidence::drift_name::DriftName;
 use crate::evidence::event::{self, Recap};
 use crate::evidence::markers::Markers;
+use crate::evidence::source::Source;
 use crate::evidence::task::TaskRef;
 use crate::evidence::task_outcome::TaskOutcome;
 use crate::evidence::unverified::WhyUnverified;
@@ -23,8 +24,8 @@ pub struct PlaybookFacts {
     pub hosts: BTreeMap<String, HostFacts>,
     /// Results that are no proof, those of one task for one reason together.
     pub unverified: BTreeMap<UnverifiedTask, UnverifiedResults>,
-    /// `meta` tasks that ended something early: what they did, and how often.
-    pub endings: BTreeMap<String, u64>,
+    /// `meta` tasks that ended something early, and how often.
+    pub endings: BTreeMap<Ending, u64>,
     /// Statements made for several hosts: the speaker, and whom it spoke for.
     pub summaries: BTreeMap<String, BTreeSet<String>>,
 }
@@ -46,6 +47,8 @@ pub struct PlayFacts {
     pub ended_for_all: bool,
     /// It ends for all hosts when some have failed (`max_fail_percentage`).
     pub max_fail: bool,
+    /// What decided which hosts it has, where that is unknown.
+    pub hosts_depend_on: Option<Source>,
 }
 
 /// What one host has shown in one playbook.
@@ -59,12 +62,18 @@ pub struct HostFacts {
     pub verified: u64,
     /// Results that read something on it.
     pub looked: u64,
+    /// When something first read or compared anything on it: the number of the event.
+    pub first_look: Option<u64>,
     /// Tasks that were ok, changed ones included.
     pub tasks_ok: u64,
     /// Tasks that changed something, or would.
     pub tasks_changed: u64,
     /// Names of what differs, as its tasks say it.
     pub drift: BTreeSet<DriftName>,
+    /// Names of what differed and was put right in this run.
+    pub repaired: BTreeSet<DriftName>,
+    /// Failures that the user's waiver and the playbook's `ignore_errors` accept together.
+    pub accepted_failures: u64,
     /// A task that compared something and found a difference.
     pub compared_changed: Option<String>,
     /// What it states itself by markers.
@@ -80,6 +89,15 @@ impl HostFacts {
     pub fn was_looked_at(&self) -> bool {
         self.verified + self.looked > 0
     }
+}
+
+/// A `meta` task that ends something early.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Ending {
+    /// What it does, such as `end_play`.
+    pub meta: String,
+    /// The task.
+    pub task: TaskRef,
 }
 
 /// A task and why results of it are no proof.
@@ -100,8 +118,8 @@ pub struct UnverifiedResults {
     pub count: u64,
     /// What the first of them that said anything said.
     pub said: Option<String>,
-    /// Its `changed_when` is plainly false.
-    pub never_changed: bool,
+    /// It may only read: its module does, or it is a command whose `changed_when` is plainly false.
+    pub may_only_read: bool,
 }
 
 impl PlaybookFacts {
@@ -125,19 +143,22 @@ impl PlaybookFacts {
 }
 
 impl HostFacts {
-    /// Counts what one result shows. `task` is the name of its task.
-    pub fn count(&mut self, outcome: TaskOutcome, task: &str) {
+    /// Counts what one result shows. `task` is the name of its task, `at` the number of its event.
+    pub fn count(&mut self, outcome: TaskOutcome, task: &str, at: u64) {
         match outcome {
-            TaskOutcome::NotAsked | TaskOutcome::Waived | TaskOutcome::Unverified { .. } => {}
+            TaskOutcome::NotAsked | TaskOutcome::Waived | TaskOutcome::Unverified { .. } => return,
             TaskOutcome::Read => self.looked += 1,
             TaskOutcome::Verified => self.verified += 1,
-            TaskOutcome::Drifted { names, compared } => {
+            TaskOutcome::Drifted { names, repaired } => {
                 self.looked += 1;
-                self.drift.extend(names);
-                if compared {
+                if repaired {
+                    self.repaired.extend(names.iter().cloned());
+                } else {
                     self.compared_changed.get_or_insert_with(|| task.to_owned());
                 }
+                self.drift.extend(names);
             }
         }
+        self.first_look.get_or_insert(at);
     }
 }

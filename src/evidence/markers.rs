@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::ansible::reported::{FILES_MARKER, STATUS_MARKER};
 use crate::evidence::drift_name::DriftName;
+use crate::evidence::source::Source;
 
 /// What one host has stated in one playbook, over all its lines.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
@@ -14,6 +15,8 @@ pub struct Markers {
     problem: Option<MarkerProblem>,
     /// The task that stated a status, for drift that names no file.
     task: Option<String>,
+    /// When the status was stated last: the number of the event.
+    stated_at: u64,
 }
 
 /// What a statement comes to.
@@ -46,11 +49,13 @@ pub enum MarkerProblem {
     FilesWithoutStatus,
     /// `DRIFTED_FILES=[...]` that is no JSON.
     UnreadableFiles,
+    /// It hangs on a value that is unknown.
+    DependsOn(Source),
 }
 
 impl Markers {
-    /// Adds the lines of one `debug` of the task `task`.
-    pub fn add(&mut self, lines: &[String], task: &str) {
+    /// Adds the lines of one `debug` of the task `task`. `at` is the number of the event.
+    pub fn add(&mut self, lines: &[String], task: &str, at: u64) {
         for line in lines {
             match line.split_once('=') {
                 Some((STATUS_MARKER, value)) => {
@@ -61,6 +66,7 @@ impl Markers {
                         other => self.break_with(MarkerProblem::UnknownStatus(other.to_owned())),
                     }
                     self.task = Some(task.to_owned());
+                    self.stated_at = at;
                 }
                 Some((FILES_MARKER, value)) => match listed(value.trim()) {
                     Ok(list) => _ = self.lists.insert(list),
@@ -69,6 +75,11 @@ impl Markers {
                 _ => {}
             }
         }
+    }
+
+    /// What it states hangs on a value that is unknown.
+    pub fn depends_on(&mut self, source: &Source) {
+        self.break_with(MarkerProblem::DependsOn(source.clone()));
     }
 
     /// What it all comes to.
@@ -86,6 +97,11 @@ impl Markers {
             (false, true, _) => Statement::OutOfSync(files),
             (false, false, _) => Statement::Broken(MarkerProblem::FilesWithoutStatus),
         }
+    }
+
+    /// When the status was stated last: the number of the event.
+    pub fn stated_at(&self) -> u64 {
+        self.stated_at
     }
 
     /// The task that stated the status.
@@ -114,7 +130,7 @@ mod tests {
 
     fn stated(lines: &[&str]) -> Markers {
         let mut statement = Markers::default();
-        statement.add(&lines.iter().map(ToString::to_string).collect::<Vec<_>>(), "say");
+        statement.add(&lines.iter().map(ToString::to_string).collect::<Vec<_>>(), "say", 0);
         statement
     }
 

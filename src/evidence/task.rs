@@ -4,13 +4,11 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use crate::ansible::modules::{self, Module};
+use crate::ansible::modules::{self, Call, Kind, Module, Proof, is_true};
+use crate::evidence::task_result::ModuleResult;
 
 /// The variable that tells a playbook whether it runs in check mode.
 const CHECK_MODE: &str = "ansible_check_mode";
-
-/// Lookups that read the controller's files, in a loop or as its `with_...`.
-const FILE_LOOKUPS: [&str; 2] = ["fileglob", "filetree"];
 
 /// A task, as it is announced before anything names its number. Flags are false where they are left out.
 #[derive(Debug, Default, Clone, Deserialize, PartialEq, Eq)]
@@ -49,6 +47,8 @@ pub struct Task {
     pub loops_over: Option<String>,
     /// The lookup of its `with_...`.
     pub loop_with: Option<String>,
+    /// The `skip` that is written on that lookup.
+    pub loop_skip: Option<String>,
     /// Arguments that decide whether an answer is proof, from `module_defaults`, by module or group.
     #[serde(default)]
     pub module_defaults: BTreeMap<String, BTreeMap<String, String>>,
@@ -65,27 +65,48 @@ impl Task {
         self.changed_when.iter().any(|part| ["false", "no"].contains(&part.trim().to_lowercase().as_str()))
     }
 
+    /// Whether the playbook replaces the module's own `changed` by something that can be true.
+    pub fn can_say_changed(&self) -> bool {
+        self.replaces_changed() && !self.never_changed()
+    }
+
     /// Whether one of its conditions names `ansible_check_mode`.
     pub fn when_names_check_mode(&self) -> bool {
         self.when.iter().any(|condition| names_check_mode(condition))
     }
 
-    /// Whether it loops over files of the controller that a pattern finds.
-    pub fn loops_over_files(&self) -> bool {
-        let named = |text: &Option<String>| {
-            text.as_deref().is_some_and(|text| FILE_LOOKUPS.iter().any(|name| text.contains(name)))
-        };
-        named(&self.loops_over) || named(&self.loop_with)
+    /// Why its loop may have come out empty although there is something to do.
+    pub fn may_find_nothing(&self) -> Option<EmptyLoop> {
+        let over = self.loops_over.as_deref().unwrap_or_default();
+        let with = self.loop_with.as_deref().unwrap_or_default();
+        let named = |name: &str| over.contains(name) || with.contains(name);
+        if named("first_found") {
+            // The author's word that nothing may be found; it counts where it stands on the loop itself.
+            let allowed = with.contains("first_found") && self.loop_skip.as_deref().is_some_and(is_true);
+            return (!allowed).then_some(EmptyLoop::FirstFound);
+        }
+        if ["fileglob", "filetree"].iter().any(|name| named(name)) {
+            return Some(EmptyLoop::Files);
+        }
+        let ignored = ["errors='ignore'", "errors=\"ignore\"", "errors='warn'", "errors=\"warn\""];
+        let compact: String = over.split_whitespace().collect();
+        ignored.iter().any(|text| compact.contains(text)).then_some(EmptyLoop::ErrorsIgnored)
     }
 
-    /// Whether it is told not to show differences.
-    pub fn hides_diff(&self) -> bool {
-        self.diff.as_deref() == Some("False")
+    /// Whether a condition about change or failure speaks of the exit code.
+    pub fn speaks_of_exit_code(&self) -> bool {
+        self.verdict_words().any(|word| word == "rc")
     }
 
-    /// Whether `module_defaults` set an argument to something that is not plainly true.
-    pub fn default_may_be_false(&self, argument: &str) -> bool {
-        self.module_defaults.values().filter_map(|values| values.get(argument)).any(|value| !is_true(value))
+    /// Whether such a condition names this number.
+    pub fn names_exit_code(&self, code: i64) -> bool {
+        let code = code.to_string();
+        self.speaks_of_exit_code() && self.verdict_words().any(|word| word == code)
+    }
+
+    fn verdict_words(&self) -> impl Iterator<Item = &str> {
+        let conditions = self.changed_when.iter().chain(&self.failed_when);
+        conditions.flat_map(|text| text.split(|c: char| !c.is_alphanumeric() && c != '_'))
     }
 
     /// The name without its role.
@@ -104,18 +125,25 @@ pub fn names_check_mode(condition: &str) -> bool {
     condition.contains(CHECK_MODE)
 }
 
-/// Whether Ansible takes an argument for true.
-pub fn is_true(value: &str) -> bool {
-    ["true", "yes", "on", "1", "y", "t"].contains(&value.trim().to_lowercase().as_str())
-}
-
-/// Whether Ansible takes an argument for false.
-pub fn is_false(value: &str) -> bool {
-    ["false", "no", "off", "0", "n", "f"].contains(&value.trim().to_lowercase().as_str())
+/// What a loop is over that may have come out empty although there is something to do.
+#[derive(Debug, Clone, Copy, Deserialize, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[serde(rename_all = "snake_case")]
+pub enum EmptyLoop {
+    /// Files of the controller that a pattern finds.
+    #[serde(alias = "fileglob", alias = "filetree")]
+    Files,
+    /// What the module `find` found on the controller.
+    #[serde(rename = "find")]
+    Found,
+    /// The first of several files that is there.
+    FirstFound,
+    /// A lookup whose errors are ignored.
+    #[serde(rename = "errors")]
+    ErrorsIgnored,
 }
 
 /// What a reader finds a task by.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TaskRef {
     /// Its name, `ROLE : TASK` in a role.
     pub name: String,
@@ -130,6 +158,8 @@ pub struct KnownTask {
     pub task: Task,
     /// Its module.
     pub module: &'static Module,
+    /// What `module_defaults` give to its module, as far as it is known.
+    pub defaults: BTreeMap<String, String>,
     /// Whether the user took it out of the verdict.
     pub waived: bool,
 }
@@ -137,7 +167,24 @@ pub struct KnownTask {
 impl KnownTask {
     /// Looks the task's module up.
     pub fn new(task: Task, waived: bool) -> Self {
-        Self { module: modules::find(&task.action), task, waived }
+        let module = modules::find(&task.action);
+        let mut defaults = BTreeMap::new();
+        for (name, values) in &task.module_defaults {
+            if name.starts_with("group/") || std::ptr::eq(modules::find(name), module) {
+                defaults.extend(values.clone());
+            }
+        }
+        Self { task, module, defaults, waived }
+    }
+
+    /// What of a result's own answer is proof.
+    pub fn proof(&self, answer: &ModuleResult) -> Proof {
+        self.module.proof(&Call { defaults: &self.defaults, args: &answer.args, answer: Some(&answer.fields) })
+    }
+
+    /// Whether it may only read: its module does, or it is a command whose author says that it changes nothing.
+    pub fn may_only_read(&self) -> bool {
+        self.module.kind == Kind::Reads || (self.module.kind == Kind::Command && self.task.never_changed())
     }
 
     /// Whether it is a `meta` task, which answers for nothing.

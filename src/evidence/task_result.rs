@@ -5,6 +5,9 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use crate::evidence::mentions::Sets;
+use crate::evidence::task::EmptyLoop;
+
 /// How a task answered.
 #[derive(Debug, Clone, Copy, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
@@ -17,6 +20,25 @@ pub enum Status {
     Skipped,
     /// The host could not be reached, ignored or not.
     Unreachable,
+}
+
+/// Reasons Ansible gives where a task was not asked for, so that its skip leaves nothing unverified.
+pub const CONDITION_WAS_FALSE: &str = "Conditional result was False";
+/// The same of a loop without items.
+pub const NO_ITEMS: &str = "No items in the list";
+const META_CONDITION_WAS_FALSE: &str = "conditional evaluated to False";
+
+/// What of a task decided how it answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DecidedBy<'a> {
+    /// This condition, and nothing else: it was false.
+    Condition(&'a str),
+    /// One of its conditions; up to ansible-core 2.14 nobody says which.
+    AnyCondition,
+    /// Its loop, which was empty.
+    Loop,
+    /// Everything in it.
+    Everything,
 }
 
 /// One answer of a task, or of an item of its loop, on one host. Flags are false where they are left out.
@@ -52,6 +74,21 @@ pub struct TaskResult<'a> {
     /// Whether it ran in check mode.
     #[serde(default = "in_check_mode")]
     pub check_mode: bool,
+    /// It answered that it would have run.
+    #[serde(default)]
+    pub held_back: bool,
+    /// It answered that it could not look everywhere it should.
+    #[serde(default)]
+    pub skipped_paths: bool,
+    /// What its loop is over behind the variables that it names, and that may have found nothing. Only told where there
+    /// were no items.
+    #[serde(default)]
+    pub found_by: Vec<EmptyLoop>,
+    /// The last `uses` event of its task holds for it.
+    #[serde(default)]
+    pub uses: bool,
+    /// What it sets, where that may be unknown, or may have been before.
+    pub sets: Option<Box<Sets>>,
     /// What it said beyond that. Most answers say no more, and a fleet gives millions of them: hence the box.
     pub answer: Option<Box<ModuleResult>>,
 }
@@ -65,6 +102,26 @@ impl TaskResult<'_> {
     pub fn answer(&self) -> &ModuleResult {
         const NOTHING: &ModuleResult = &ModuleResult::nothing();
         self.answer.as_deref().unwrap_or(NOTHING)
+    }
+
+    /// Whether it sums up items that have answered for themselves.
+    pub fn sums_up_items(&self) -> bool {
+        self.summary && self.items != Some(0)
+    }
+
+    /// What of its task decided how it answered.
+    pub fn decided_by(&self) -> DecidedBy<'_> {
+        let answer = self.answer();
+        match (self.status, answer.why_skipped()) {
+            (Status::Skipped, _) if self.censored => DecidedBy::AnyCondition,
+            (Status::Skipped, Some(NO_ITEMS)) => DecidedBy::Loop,
+            (Status::Skipped, Some(CONDITION_WAS_FALSE)) => {
+                answer.false_condition.as_deref().map_or(DecidedBy::AnyCondition, DecidedBy::Condition)
+            }
+            // Of a `meta` task: `end_host conditional evaluated to False, ...`.
+            (Status::Skipped, Some(why)) if why.contains(META_CONDITION_WAS_FALSE) => DecidedBy::AnyCondition,
+            _ => DecidedBy::Everything,
+        }
     }
 
     /// Whether the task failed or its host could not be reached.
@@ -117,6 +174,20 @@ pub struct ModuleResult {
     /// Those of the task's arguments that can name a thing or decide whether the answer is proof.
     #[serde(default)]
     pub args: BTreeMap<String, String>,
+    /// Which of them are lists of several.
+    #[serde(default)]
+    pub several: Vec<String>,
+    /// Those fields of the answer that decide whether it is proof.
+    #[serde(default)]
+    pub fields: BTreeMap<String, String>,
+    /// The module warned that it did not look.
+    #[serde(default)]
+    pub disclaimed: bool,
+    /// What was to be copied is a directory without a file.
+    #[serde(default)]
+    pub empty_source: bool,
+    /// The home of the user that the task ran as, where a path begins with `~` and the home is known.
+    pub home: Option<String>,
 }
 
 impl ModuleResult {
@@ -138,12 +209,31 @@ impl ModuleResult {
             dest: None,
             path: None,
             args: BTreeMap::new(),
+            several: Vec::new(),
+            fields: BTreeMap::new(),
+            disclaimed: false,
+            empty_source: false,
+            home: None,
         }
     }
 
     /// Why it was skipped, where it says so.
     pub fn why_skipped(&self) -> Option<&str> {
         self.skip_reason.as_deref().or(self.skipped_reason.as_deref())
+    }
+
+    /// Whether there was nothing to do: what `creates` names is there, or what `removes` names is gone.
+    pub fn says_already_there(&self) -> bool {
+        self.msg.as_deref().is_some_and(|msg| {
+            let begins = ["skipped, since ", "Would not run command since ", "Did not run command since "];
+            let ends = ["matching creates option", "matching removes option"];
+            begins.iter().any(|begin| msg.starts_with(begin)) || ends.iter().any(|end| msg.ends_with(end))
+        })
+    }
+
+    /// Whether a command was held back because the run is in check mode.
+    pub fn would_have_run(&self) -> bool {
+        self.msg.as_deref().is_some_and(|msg| msg.contains("would have run"))
     }
 
     /// Whether it started a job and did not wait for it.
@@ -197,15 +287,32 @@ fn first_useful_line(text: &str) -> Option<&str> {
 #[serde(deny_unknown_fields)]
 pub struct Diff {
     /// The header of the side before.
-    pub header: Option<String>,
+    pub before_header: Option<String>,
+    /// The header of the side after.
+    pub after_header: Option<String>,
     /// The path the side before names.
     pub path: Option<String>,
     /// The keys in which the sides differ, where they are maps.
     #[serde(default)]
     pub keys: Vec<String>,
-    /// The sides differ, where they are no maps.
+    /// Their `state`, before and after, where they are maps and it differs.
     #[serde(default)]
-    pub differs: bool,
+    pub states: Vec<String>,
+    /// Whether the sides differ; `None` where it has not two sides.
+    pub sides: Option<Sides>,
+    /// Both sides are empty texts.
+    #[serde(default)]
+    pub empty: bool,
+}
+
+/// Whether the two sides of a difference are the same.
+#[derive(Debug, Clone, Copy, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub enum Sides {
+    /// They are the same.
+    Equal,
+    /// They are not.
+    Differ,
 }
 
 #[cfg(test)]

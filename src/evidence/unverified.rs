@@ -1,7 +1,13 @@
 //! Why a result is no proof. What a module's message means is decided here, once, where the message arrives.
 
+use std::rc::Rc;
+
+use crate::ansible::modules::Condition;
+use crate::evidence::source::Source;
+use crate::evidence::task::EmptyLoop;
+
 /// Why a result is no proof. In the order in which the log lists them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum WhyUnverified {
     /// The host could not be reached, ignored or not.
     Unreachable(WhyUnreachable),
@@ -11,18 +17,32 @@ pub enum WhyUnverified {
     FailureHidden,
     /// `no_log` hides whether `failed_when` made a success of a failure.
     FailureCensored,
+    /// It hangs on a value that is unknown.
+    DependsOn(Rc<Source>),
+    /// A loop or an argument of it hangs on check mode.
+    ArgumentOnCheckMode,
     /// It was skipped because the run is in check mode.
     SkippedInCheckMode,
     /// It was skipped by a `when` on `ansible_check_mode`.
     SkippedByCheckModeWhen,
+    /// It skipped itself: it could not look.
+    SkippedItself,
     /// It was skipped, and `no_log` hides why.
     SkipCensored,
-    /// Its loop is over a file glob that matched nothing.
-    GlobMatchedNothing,
+    /// What it loops over came out empty, and that may be because something is missing.
+    LoopFoundNothing(EmptyLoop),
     /// It started a job that nobody waited for.
     JobNotAwaited,
-    /// `force: false`: content that exists is never compared.
-    NeverCompared,
+    /// Its module's answer would have been the same on a target that differs, or on one that does not.
+    AnswerNoProof(&'static Condition),
+    /// The file is there, and every touch of it says changed.
+    TouchedAgain,
+    /// What it copies is a directory without a file.
+    NothingToCopy,
+    /// Its module warns that it did not look.
+    Disclaimed,
+    /// A command's exit code answers nothing.
+    ExitCodeNoAnswer(i64),
     /// `changed_when` replaces its answer, and no diff shows what the answer was.
     ChangeHidden,
     /// A loop reported fewer or more items than it has.
@@ -31,17 +51,24 @@ pub enum WhyUnverified {
 
 impl WhyUnverified {
     /// Whether the task failed or its host could not be reached.
-    pub fn is_failure(self) -> bool {
+    pub fn is_failure(&self) -> bool {
         match self {
             Self::Unreachable(_) | Self::Failed(_) => true,
             Self::FailureHidden
             | Self::FailureCensored
+            | Self::DependsOn(_)
+            | Self::ArgumentOnCheckMode
             | Self::SkippedInCheckMode
             | Self::SkippedByCheckModeWhen
+            | Self::SkippedItself
             | Self::SkipCensored
-            | Self::GlobMatchedNothing
+            | Self::LoopFoundNothing(_)
             | Self::JobNotAwaited
-            | Self::NeverCompared
+            | Self::AnswerNoProof(_)
+            | Self::TouchedAgain
+            | Self::NothingToCopy
+            | Self::Disclaimed
+            | Self::ExitCodeNoAnswer(_)
             | Self::ChangeHidden
             | Self::ItemsMissing => false,
         }

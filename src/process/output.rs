@@ -26,49 +26,59 @@ impl Shown {
 }
 
 /// Shows both streams of `child` on ours, each in a thread of its own.
-pub(super) fn show(child: &mut Child, redactor: Option<&Redactor>) -> Shown {
+///
+/// # Errors
+/// When a thread cannot be started.
+pub(super) fn show(child: &mut Child, redactor: Option<&Redactor>) -> std::io::Result<Shown> {
     let (sender, ended) = channel();
     if let Some(output) = child.stdout.take() {
-        relay(output, stdout(), redactor.cloned(), sender.clone());
+        start_thread(output, stdout(), redactor.cloned(), sender.clone())?;
     }
     if let Some(errors) = child.stderr.take() {
-        relay(errors, stderr(), redactor.cloned(), sender);
+        start_thread(errors, stderr(), redactor.cloned(), sender)?;
     }
-    Shown { ended }
+    Ok(Shown { ended })
 }
 
-fn relay(
-    mut from: impl Read + Send + 'static,
-    mut to: impl Write + Send + 'static,
-    mut redactor: Option<Redactor>,
+fn start_thread(
+    from: impl Read + Send + 'static,
+    to: impl Write + Send + 'static,
+    redactor: Option<Redactor>,
     ended: Sender<()>,
-) {
-    std::thread::spawn(move || {
-        let (mut bytes, mut clean, mut shown) = (vec![0; 64 << 10], Vec::new(), Vec::new());
-        let mut filter = TerminalFilter::default();
-        loop {
-            let count = match from.read(&mut bytes) {
-                Ok(count) => count,
-                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                Err(_) => 0,
-            };
-            clean.clear();
-            shown.clear();
-            match &mut redactor {
-                None => filter.pass(&bytes[..count], &mut shown),
-                Some(redactor) if count == 0 => redactor.finish(&mut clean),
-                Some(redactor) => redactor.pass(&bytes[..count], &mut clean),
-            }
-            filter.pass(&clean, &mut shown);
-            if count == 0 {
-                filter.finish(&mut shown);
-            }
-            // A log that cannot be written is no reason to stop Ansible: it is read on all the same.
-            let _ = to.write_all(&shown).and_then(|()| to.flush());
-            if count == 0 {
-                break;
-            }
-        }
+) -> std::io::Result<()> {
+    let relay = move || {
+        relay(from, to, redactor);
+        // Nobody may be waiting any more.
         let _ = ended.send(());
-    });
+    };
+    std::thread::Builder::new().name("output".to_owned()).spawn(relay).map(drop)
+}
+
+/// Shows everything that is read from one stream.
+fn relay(mut from: impl Read, mut to: impl Write, mut redactor: Option<Redactor>) {
+    let (mut bytes, mut clean, mut shown) = (vec![0; 64 << 10], Vec::new(), Vec::new());
+    let mut filter = TerminalFilter::default();
+    loop {
+        let count = match from.read(&mut bytes) {
+            Ok(count) => count,
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            Err(_) => 0,
+        };
+        clean.clear();
+        shown.clear();
+        match &mut redactor {
+            None => filter.pass(&bytes[..count], &mut shown),
+            Some(redactor) if count == 0 => redactor.finish(&mut clean),
+            Some(redactor) => redactor.pass(&bytes[..count], &mut clean),
+        }
+        filter.pass(&clean, &mut shown);
+        if count == 0 {
+            filter.finish(&mut shown);
+        }
+        // A log that cannot be written is no reason to stop Ansible: it is read on all the same.
+        let _ = to.write_all(&shown).and_then(|()| to.flush());
+        if count == 0 {
+            return;
+        }
+    }
 }

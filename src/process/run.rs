@@ -32,12 +32,12 @@ impl Run<'_> {
     /// they print. `environment` is the step's own.
     ///
     /// # Errors
-    /// When the processes of the run cannot be watched. A missing program or playbook is an [`Ending`].
-    pub fn execute(&self, environment: Vec<(OsString, OsString)>, signals: &mut Signals) -> Result<Ending> {
-        if let Some(obstacle) = self.obstacle() {
+    /// When a file of the run cannot be written, or its processes cannot be watched. A missing program or playbook is an [`Ending`].
+    pub fn execute(&self, environment: &[(OsString, OsString)], signals: &mut Signals) -> Result<Ending> {
+        if let Some(obstacle) = self.obstacle(environment) {
             return Ok(Ending::NotStarted(obstacle));
         }
-        let playbook = command::playbook(self.ansible, self.run_dir, environment, self.colour);
+        let playbook = command::playbook(self.ansible, self.run_dir, environment.iter().cloned(), self.colour)?;
         if let Some(installation) = command::installation(self.ansible, &playbook) {
             let installed = self.supervise(&installation, signals)?;
             if installed != Ending::Exited(0) {
@@ -60,9 +60,9 @@ impl Run<'_> {
     }
 
     /// What keeps the run from starting and can be seen before it does.
-    fn obstacle(&self) -> Option<NotStarted> {
+    fn obstacle(&self, environment: &[(OsString, OsString)]) -> Option<NotStarted> {
         let missing = preflight::missing(self.ansible).into_iter().next().map(NotStarted::Missing);
-        let is_damaged = || self.run_dir.private_key().is_some_and(preflight::is_damaged_key);
+        let is_damaged = || preflight::is_damaged_key(self.run_dir, environment);
         missing.or_else(|| is_damaged().then_some(NotStarted::DamagedKey))
     }
 

@@ -10,14 +10,15 @@
 use std::io::Read;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGXCPU, SIGXFSZ};
 
-/// The signals that ask the step to end.
-const ENDING: [i32; 3] = [SIGTERM, SIGINT, SIGHUP];
+/// The signals that ask the step to end. As PID 1 this process gets those alone that it handles; elsewhere the others would
+/// end it without a sentence.
+const ENDING: [i32; 5] = [SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGXCPU];
 
 /// What the handlers of this process's signals tell it.
 #[derive(Debug)]
@@ -31,7 +32,8 @@ pub struct Signals {
 }
 
 impl Signals {
-    /// From here on SIGTERM, SIGINT and SIGHUP no longer end the process; [`Signals::cancelled`] tells of them.
+    /// From here on no signal that asks the step to end ends the process at once; [`Signals::cancelled`] tells of them. A file
+    /// that grows over its limit is an error of the write, and not the end of the process (SIGXFSZ).
     ///
     /// # Errors
     /// When the kernel refuses a handler.
@@ -49,6 +51,9 @@ impl Signals {
             signal_hook::low_level::pipe::register(signal, waker)
                 .with_context(|| format!("cannot handle signal {signal}"))?;
         }
+        // A handler that does nothing but be there; a signal that is ignored would be ignored in every child too.
+        signal_hook::flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false)))
+            .with_context(|| format!("cannot handle signal {SIGXFSZ}"))?;
         Ok(Self { latest, wakeups, waker })
     }
 

@@ -8,19 +8,23 @@
 //! collected with `wait` for any child, since orphans become ours; nobody else in this program may wait for the run.
 //! When the run and a signal end the step at the same moment, the signal counts: what was cancelled claims nothing.
 
+use std::io::{ErrorKind, Write};
 use std::os::unix::process::CommandExt;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use rustix::process::{Pid, Signal, WaitStatus, kill_process_group};
 
 use super::descendants::{adopt_orphans, collect_ended, kill_descendants};
-use super::output;
+use super::output::{self, Shown};
 use super::signals::Signals;
 use crate::ansible::command::Invocation;
 use crate::ansible::preflight::NotStarted;
 use crate::output::redact::Redactor;
+
+/// The bytes that an empty pipe takes at once on every system (`PIPE_BUF` of Linux).
+const PIPE_BUF: usize = 4096;
 
 /// How long a program has between SIGTERM and SIGKILL.
 const GRACE: Duration = Duration::from_secs(2);
@@ -61,8 +65,9 @@ pub(super) fn supervise(
             return Ok(Ending::NotStarted(NotStarted::Program { program, problem: (&error).into() }));
         }
     };
-    let shown = output::show(&mut child, redactor);
     let pid = Pid::from_child(&child);
+    let connected = write_input(&mut child, invocation).and_then(|()| show_output(&mut child, invocation, redactor));
+    let shown = connected.inspect_err(|_| kill_descendants(cleanup))?;
     let deadline = Instant::now() + timeout;
     let ending = loop {
         if let Some(status) = collect_ended(pid) {
@@ -92,12 +97,35 @@ fn command(invocation: &Invocation) -> Command {
         .args(&invocation.arguments)
         .env_clear()
         .envs(invocation.environment.iter())
-        .stdin(Stdio::null())
+        .stdin(if invocation.input.is_some() { Stdio::piped() } else { Stdio::null() })
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         // Its own group: a signal from a terminal reaches us alone, and we pass it on.
         .process_group(0);
     command
+}
+
+/// Writes what the program reads. It stays in the pipe until it is read, and is on no disk.
+fn write_input(child: &mut Child, invocation: &Invocation) -> Result<()> {
+    let (Some(mut pipe), Some(input)) = (child.stdin.take(), &invocation.input) else { return Ok(()) };
+    let program = invocation.program;
+    // A pipe takes this much at once, whoever reads it and when.
+    anyhow::ensure!(
+        input.expose().len() <= PIPE_BUF,
+        "cannot hand `{program}` a password of more than {PIPE_BUF} bytes"
+    );
+    match pipe.write_all(input.expose().as_bytes()) {
+        // It ended early, and says why itself.
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        written => written.with_context(|| format!("cannot hand `{program}` a password")),
+    }
+}
+
+fn show_output(child: &mut Child, invocation: &Invocation, redactor: Option<&Redactor>) -> Result<Shown> {
+    output::show(child, redactor).with_context(|| {
+        let program = invocation.program;
+        format!("cannot start a thread that shows what `{program}` prints; raise the limit of processes")
+    })
 }
 
 impl From<WaitStatus> for Ending {

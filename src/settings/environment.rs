@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 use crate::settings::proxy::ProxyVariables;
 use crate::settings::read::Reader;
@@ -22,55 +23,53 @@ pub(crate) struct Environment {
     /// Proxies, and the hosts that need none.
     pub proxies: ProxyVariables,
     /// The file with the system's root certificates, if one is named.
-    pub root_bundle: Option<String>,
+    pub root_bundle: Option<PathBuf>,
 }
 
 impl Environment {
     /// Sorts the variables; the settings go to `reader`.
     pub fn sort(variables: impl IntoIterator<Item = (OsString, OsString)>, reader: &mut Reader) -> Self {
         let mut environment = Self::default();
+        let mut settings = Vec::new();
         for (name, value) in variables {
             let (Some(name), value) = (name.to_str(), value.into_string()) else { continue };
-            match (name.strip_prefix(PREFIX), value) {
-                (Some(setting), Ok(value)) => setting_typed(setting, value, reader),
-                (Some(_), Err(_)) => {
+            match (name.starts_with(PREFIX), value) {
+                (true, Ok(value)) => settings.push((name.to_owned(), value)),
+                (true, Err(_)) => {
                     reader.problems.push(format!("{name} is not UTF-8; write its value as UTF-8 text"));
                 }
-                (None, Ok(value)) => environment.add(name, value),
-                (None, Err(_)) => {}
+                (false, Ok(value)) => environment.add(name, value.into()),
+                (false, Err(value)) => environment.add(name, value),
             }
+        }
+        match envy::prefixed(PREFIX).from_iter::<_, BTreeMap<String, String>>(settings) {
+            Ok(typed) => typed.into_iter().for_each(|(name, value)| setting_typed(&name, value, reader)),
+            Err(error) => reader.problems.push(format!("cannot read the settings: {error}")),
         }
         environment
     }
 
-    fn add(&mut self, name: &str, value: String) {
-        if value.is_empty() && !is_proxy(name) {
-            return;
-        }
+    fn add(&mut self, name: &str, value: OsString) {
         if name.starts_with(CI) {
-            self.ci.insert(name.to_owned(), value);
-        } else if is_proxy(name) {
-            self.proxies.texts.insert(name.to_owned(), value);
+            // What Woodpecker writes is UTF-8, and what is not is of no use here.
+            self.ci.extend(value.into_string().ok().map(|value| (name.to_owned(), value)));
         } else if name == ROOT_BUNDLE {
-            self.root_bundle = Some(value);
+            self.root_bundle = Some(PathBuf::from(value)).filter(|path| !path.as_os_str().is_empty());
+        } else {
+            // An empty proxy variable says something: no proxy.
+            self.proxies.add(name, value);
         }
     }
 
     /// A variable of Woodpecker, such as `CI_REPO_NAME`.
     pub fn ci(&self, name: &str) -> Option<String> {
-        self.ci.get(name).cloned()
+        self.ci.get(name).filter(|value| !value.is_empty()).cloned()
     }
 }
 
-/// An empty proxy variable says something: no proxy.
-fn is_proxy(name: &str) -> bool {
-    name.to_lowercase().ends_with("_proxy")
-}
-
 fn setting_typed(name: &str, value: String, reader: &mut Reader) {
-    let name = name.to_lowercase();
-    match Setting::named(&name) {
+    match Setting::named(name) {
         Some(setting) => drop(reader.typed.insert(setting.name, value)),
-        None => reader.problems.push(unknown::problem(&name)),
+        None => reader.problems.push(unknown::problem(name)),
     }
 }

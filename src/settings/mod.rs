@@ -25,12 +25,13 @@ mod status_server;
 pub use self::ansible::AnsibleSettings;
 use self::environment::Environment;
 pub use self::ignore::{Ignore, Waiver};
-pub use self::proxy::Proxy;
+pub use self::proxy::{Proxy, ProxyProtocol};
 use self::read::Reader;
 pub(crate) use self::read::split_commas;
 pub use self::secret::{Secret, Secrets};
+pub(crate) use self::ssh_key::ssh_string;
 pub use self::status_server::{Destination, StatusServer};
-pub use self::table::TABLE;
+pub use self::table::{Setting, TABLE};
 pub use self::url::BasicAuth;
 pub use self::variables::ExtraVars;
 pub(crate) use self::variables::HARDENING;
@@ -100,6 +101,8 @@ pub struct Report {
 pub struct Problems {
     /// One line each; none shows a secret.
     pub lines: Vec<String>,
+    /// The setting `payload_file`: a step that does not begin leaves no earlier status there either.
+    pub payload_file: Option<PathBuf>,
 }
 
 impl Settings {
@@ -108,6 +111,19 @@ impl Settings {
     /// # Errors
     /// All problems at once, each naming its setting, the value unless it is secret, and what to write instead.
     pub fn read(variables: impl IntoIterator<Item = (OsString, OsString)>, today: Date) -> Result<Self, Problems> {
+        Self::read_with(variables, today, |_| Vec::new())
+    }
+
+    /// The same with further problems, which `look` finds in the outside world. It is given the settings as far as they can
+    /// be read.
+    ///
+    /// # Errors
+    /// All problems at once, those of `look` at the end.
+    pub fn read_with(
+        variables: impl IntoIterator<Item = (OsString, OsString)>,
+        today: Date,
+        look: impl FnOnce(&Self) -> Vec<String>,
+    ) -> Result<Self, Problems> {
         let mut reader = Reader::default();
         let environment = Environment::sort(variables, &mut reader);
         environment.proxies.keep_passwords(&mut reader.secrets);
@@ -118,11 +134,13 @@ impl Settings {
         let destination = Destination::read(&mut reader, &environment);
         let ansible = AnsibleSettings::read(&mut reader);
 
-        let Reader { problems, warnings, secrets, .. } = reader;
-        if problems.is_empty() {
-            Ok(Self { ansible, ignore, identity, report, destination, warnings, secrets })
+        let Reader { problems: mut lines, warnings, secrets, .. } = reader;
+        let settings = Self { ansible, ignore, identity, report, destination, warnings, secrets };
+        lines.extend(look(&settings));
+        if lines.is_empty() {
+            Ok(settings)
         } else {
-            Err(Problems { lines: problems })
+            Err(Problems { lines, payload_file: settings.report.payload_file })
         }
     }
 }

@@ -1,30 +1,50 @@
-//! Which proxy a URL goes through, by the variables that every other program reads: chosen by the URL's scheme, lower case
-//! before upper case, an empty one means none, and `NO_PROXY` lists hosts, domain suffixes and networks to reach
-//! directly.
+//! Which proxy the status server's URL goes through, by the variables that every other program reads: chosen by the URL's
+//! scheme, lower case before upper case, an empty one means none, and `NO_PROXY` lists hosts, domain suffixes and networks
+//! to reach directly.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::net::IpAddr;
 
 use ureq::http::Uri;
 
 use crate::settings::secret::Secrets;
-use crate::settings::url::{BasicAuth, WithoutUser, without_user};
+use crate::settings::url::{BasicAuth, WithoutUser, uri, without_user};
 
 /// A proxy, and where it was named.
 #[derive(Debug, Clone)]
 pub struct Proxy {
     /// The variable that names it.
     pub variable: String,
+    /// How it is spoken to.
+    pub protocol: ProxyProtocol,
     /// Its URL, without user and password.
     pub uri: Uri,
     /// User and password of its URL.
     pub basic_auth: Option<BasicAuth>,
 }
 
+/// How a proxy is spoken to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProxyProtocol {
+    /// HTTP, with the whole URL in the request, or CONNECT where TLS is spoken to the server.
+    Http,
+    /// The same over TLS.
+    Https,
+    /// SOCKS 4; names are resolved here.
+    Socks4,
+    /// SOCKS 4a; names are resolved by the proxy.
+    Socks4a,
+    /// SOCKS 5; names are resolved here.
+    Socks5,
+    /// SOCKS 5; names are resolved by the proxy.
+    Socks5h,
+}
+
 /// The proxy variables of the step, by name.
 #[derive(Debug, Default)]
 pub(crate) struct ProxyVariables {
-    pub texts: BTreeMap<String, String>,
+    values: BTreeMap<String, OsString>,
 }
 
 /// One of the variables.
@@ -35,41 +55,77 @@ struct Variable<'a> {
 }
 
 impl ProxyVariables {
+    /// Takes a variable if it is one of these.
+    pub fn add(&mut self, name: &str, value: OsString) {
+        if name.to_lowercase().ends_with("_proxy") {
+            self.values.insert(name.to_owned(), value);
+        }
+    }
+
     /// The proxy for `target`, if it goes through one.
     ///
     /// # Errors
     /// A sentence that names the variable.
     pub fn proxy_for(&self, target: &Uri, secrets: &mut Secrets) -> Result<Option<Proxy>, String> {
-        let Some(Variable { name, value }) = self.chosen(target) else { return Ok(None) };
-        // The URL may hold a password, so no message can show it.
-        let unusable = || format!("`{name}` is no proxy URL this plugin can use; write such as http://proxy:3128");
-        let WithoutUser { url, basic_auth } = without_user(&with_scheme(value), secrets).map_err(|_| unusable())?;
-        let uri = url.parse().map_err(|_| unusable())?;
-        Ok(Some(Proxy { variable: name.to_owned(), uri, basic_auth }))
+        let Some(Variable { name, value }) = self.chosen(target)? else { return Ok(None) };
+        let url = with_scheme(value);
+        let wrong =
+            |problem: String| format!("`{name}` {problem}; write a proxy such as http://proxy:3128, or unset it");
+        let scheme = url.split_once("://").map_or("", |(scheme, _)| scheme);
+        let Some(protocol) = ProxyProtocol::named(scheme) else {
+            return Err(wrong(
+                "has a scheme that is none of http, https, socks4, socks4a, socks5 and socks5h".to_owned(),
+            ));
+        };
+        let WithoutUser { mut url, basic_auth } = without_user(&url, secrets).map_err(wrong)?;
+        url.set_path("");
+        url.set_query(None);
+        url.set_fragment(None);
+        Ok(Some(Proxy { variable: name.to_owned(), protocol, uri: uri(&url).map_err(wrong)?, basic_auth }))
     }
 
     /// Keeps the passwords of all proxies, which the playbook's environment holds too.
     pub fn keep_passwords(&self, secrets: &mut Secrets) {
-        for value in self.texts.values() {
-            // A URL that cannot be read has no password to find.
-            let _ = without_user(&with_scheme(value.trim()), secrets);
+        for value in self.values.values() {
+            // What cannot be parsed has kept what stands before its `@` by then.
+            let _ = without_user(&with_scheme(value.to_string_lossy().trim()), secrets);
         }
     }
 
-    fn chosen(&self, target: &Uri) -> Option<Variable<'_>> {
-        let scheme = target.scheme_str()?;
-        let own = self.variable(&format!("{scheme}_proxy"));
-        let proxy = own.or_else(|| self.variable("all_proxy")).filter(|proxy| !proxy.value.is_empty())?;
-        let exempt = self.variable("no_proxy").map(|list| list.value).unwrap_or_default();
-        let host = target.host()?.trim_start_matches('[').trim_end_matches(']');
+    fn chosen(&self, target: &Uri) -> Result<Option<Variable<'_>>, String> {
+        let Some(scheme) = target.scheme_str() else { return Ok(None) };
+        let proxy = match self.variable(&format!("{scheme}_proxy"))? {
+            Some(own) => Some(own),
+            None => self.variable("all_proxy")?,
+        };
+        let Some(proxy) = proxy.filter(|proxy| !proxy.value.is_empty()) else { return Ok(None) };
+        let exempt = self.variable("no_proxy")?.map(|list| list.value).unwrap_or_default();
+        let host = target.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
         let port = target.port_u16().unwrap_or(if scheme == "https" { 443 } else { 80 });
         let is_exempt = exempt.split([',', ' ']).any(|entry| matches(entry.trim(), host, port));
-        (!is_exempt).then_some(proxy)
+        Ok((!is_exempt).then_some(proxy))
     }
 
-    fn variable(&self, name: &str) -> Option<Variable<'_>> {
-        let found = self.texts.get_key_value(name).or_else(|| self.texts.get_key_value(&name.to_uppercase()));
-        found.map(|(name, value)| Variable { name, value: value.trim() })
+    /// A variable in lower case or else in upper case.
+    fn variable(&self, name: &str) -> Result<Option<Variable<'_>>, String> {
+        let found = self.values.get_key_value(name).or_else(|| self.values.get_key_value(&name.to_uppercase()));
+        let Some((name, value)) = found else { return Ok(None) };
+        let value = value.to_str().ok_or_else(|| format!("`{name}` is not UTF-8; write its value as UTF-8 text"))?;
+        Ok(Some(Variable { name, value: value.trim() }))
+    }
+}
+
+impl ProxyProtocol {
+    fn named(scheme: &str) -> Option<Self> {
+        match scheme.to_ascii_lowercase().as_str() {
+            "http" => Some(Self::Http),
+            "https" => Some(Self::Https),
+            "socks4" => Some(Self::Socks4),
+            "socks4a" => Some(Self::Socks4a),
+            "socks" | "socks5" => Some(Self::Socks5),
+            "socks5h" => Some(Self::Socks5h),
+            _ => None,
+        }
     }
 }
 
@@ -116,11 +172,16 @@ fn in_network(address: IpAddr, network: &str, bits: &str) -> bool {
 mod tests {
     use super::*;
 
+    fn asked(url: &str, variables: &[(&str, &str)]) -> Result<Option<Proxy>, String> {
+        let mut all = ProxyVariables::default();
+        for (name, value) in variables {
+            all.add(name, value.into());
+        }
+        all.proxy_for(&url.parse().unwrap(), &mut Secrets::default())
+    }
+
     fn through(url: &str, variables: &[(&str, &str)]) -> Option<String> {
-        let texts = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        let variables = ProxyVariables { texts };
-        let proxy = variables.proxy_for(&url.parse().unwrap(), &mut Secrets::default()).unwrap();
-        proxy.map(|proxy| format!("{} {}", proxy.variable, proxy.uri))
+        asked(url, variables).unwrap().map(|proxy| format!("{} {}", proxy.variable, proxy.uri))
     }
 
     #[test]
@@ -132,6 +193,54 @@ mod tests {
         assert_eq!(through("http://x/", &[("http_proxy", ""), ("HTTP_PROXY", "http://b:2")]), None);
         assert_eq!(through("http://x/", &[("ALL_PROXY", "c:3")]).as_deref(), Some("ALL_PROXY http://c:3/"));
         assert_eq!(through("http://x/", &[("http_proxy", ""), ("ALL_PROXY", "c:3")]), None);
+    }
+
+    #[test]
+    fn each_scheme_is_a_protocol() {
+        for (value, protocol, uri) in [
+            ("proxy:3128", ProxyProtocol::Http, "http://proxy:3128/"),
+            ("HTTP://proxy:3128/", ProxyProtocol::Http, "http://proxy:3128/"),
+            ("https://proxy", ProxyProtocol::Https, "https://proxy/"),
+            ("socks4://proxy:1080", ProxyProtocol::Socks4, "socks4://proxy:1080/"),
+            ("socks4a://proxy", ProxyProtocol::Socks4a, "socks4a://proxy/"),
+            ("socks://proxy", ProxyProtocol::Socks5, "socks://proxy/"),
+            ("socks5://[::1]:1080", ProxyProtocol::Socks5, "socks5://[::1]:1080/"),
+            ("socks5h://me:pass@proxy:1080", ProxyProtocol::Socks5h, "socks5h://proxy:1080/"),
+        ] {
+            let proxy = asked("http://x/", &[("http_proxy", value)]).unwrap().unwrap();
+            assert_eq!((proxy.protocol, proxy.uri.to_string().as_str()), (protocol, uri), "{value}");
+        }
+    }
+
+    #[test]
+    fn a_proxy_that_cannot_be_used_is_named_by_its_variable() {
+        for (value, said) in [
+            ("ftp://proxy", "a scheme that is none of"),
+            ("://proxy", "a scheme that is none of"),
+            ("http://proxy:99999", "port"),
+            ("proxy:", "port"),
+            ("http://me:secret@", "names no host"),
+            ("http://pro xy", "space"),
+        ] {
+            let problem = asked("http://x/", &[("HTTP_PROXY", value)]).unwrap_err();
+            assert!(problem.starts_with("`HTTP_PROXY` ") && problem.contains(said), "{value}: {problem}");
+            assert!(!problem.contains("secret"), "{problem}");
+            assert!(asked("https://x/", &[("HTTP_PROXY", value)]).unwrap().is_none(), "{value} is of no use here");
+        }
+    }
+
+    #[test]
+    fn a_proxy_variable_that_is_not_utf8_is_an_error() {
+        use std::os::unix::ffi::OsStringExt;
+        for name in ["http_proxy", "ALL_PROXY", "no_proxy"] {
+            let mut all = ProxyVariables::default();
+            if name == "no_proxy" {
+                all.add("http_proxy", "p:1".into());
+            }
+            all.add(name, OsString::from_vec(b"p:\xff".to_vec()));
+            let problem = all.proxy_for(&"http://x/".parse().unwrap(), &mut Secrets::default()).unwrap_err();
+            assert_eq!(problem, format!("`{name}` is not UTF-8; write its value as UTF-8 text"));
+        }
     }
 
     #[test]

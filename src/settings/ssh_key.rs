@@ -60,19 +60,19 @@ pub fn repaired(text: &str) -> Result<String, &'static str> {
 /// Whether a whole OpenSSH key is without a passphrase; `None` where it is not whole.
 fn unencrypted(bytes: &[u8]) -> Option<bool> {
     let mut rest = bytes.strip_prefix(b"openssh-key-v1\0")?;
-    let cipher = string(&mut rest)?;
-    let (_kdf, _options) = (string(&mut rest)?, string(&mut rest)?);
+    let cipher = ssh_string(&mut rest)?;
+    let (_kdf, _options) = (ssh_string(&mut rest)?, ssh_string(&mut rest)?);
     let (count, after) = rest.split_at_checked(4)?;
     rest = after;
     for _ in 0..u32::from_be_bytes(count.try_into().ok()?) {
-        string(&mut rest)?;
+        ssh_string(&mut rest)?;
     }
-    string(&mut rest)?;
+    ssh_string(&mut rest)?;
     (rest.is_empty() || cipher != b"none").then_some(cipher == b"none")
 }
 
 /// One string of the SSH protocol: its length as four bytes, then itself.
-fn string<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
+pub(crate) fn ssh_string<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
     let (length, after) = rest.split_at_checked(4)?;
     let length = usize::try_from(u32::from_be_bytes(length.try_into().ok()?)).ok()?;
     let (text, after) = after.split_at_checked(length)?;

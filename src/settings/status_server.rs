@@ -1,5 +1,6 @@
 //! Where the status goes, and how.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use ureq::http::Uri;
@@ -9,13 +10,34 @@ use crate::settings::proxy::Proxy;
 use crate::settings::read::{Reader, is_header_value};
 use crate::settings::secret::Secret;
 use crate::settings::table;
-use crate::settings::url::{BasicAuth, endpoint};
+use crate::settings::url::{BasicAuth, Endpoint, endpoint};
+
+/// Headers that say how the connection is used.
+const OF_CONNECTION: &[&str] = &[
+    "Connection",
+    "Content-Length",
+    "Expect",
+    "Host",
+    "Keep-Alive",
+    "Proxy-Authorization",
+    "Proxy-Connection",
+    "TE",
+    "Trailer",
+    "Transfer-Encoding",
+    "Upgrade",
+];
+
+/// Headers that every POST of this plugin has.
+const OURS: &[&str] = &["Content-Type", "Idempotency-Key", "User-Agent"];
 
 /// Where the status goes.
 #[derive(Debug)]
 pub enum Destination {
     /// Nowhere: the payload is printed.
-    DryRun,
+    DryRun {
+        /// Where it would go, if that is set. Nothing is sent there, but a mistake in it is a mistake.
+        server: Option<Box<StatusServer>>,
+    },
     /// To a status server.
     Server(Box<StatusServer>),
 }
@@ -34,7 +56,7 @@ pub struct StatusServer {
     /// PEM text or the path of a PEM file.
     pub ca_cert: Option<String>,
     /// The file with the system's root certificates, where `SSL_CERT_FILE` names one.
-    pub root_bundle: Option<String>,
+    pub root_bundle: Option<PathBuf>,
     /// Whether the server's certificate goes unverified.
     pub insecure_skip_verify: bool,
     /// The proxy on the way to it.
@@ -55,17 +77,28 @@ pub struct Header {
 }
 
 impl Destination {
-    /// Reads it from what was typed, in a dry run too: a mistake is a mistake.
+    /// Reads it from what was typed.
     pub(super) fn read(reader: &mut Reader, environment: &Environment) -> Self {
         let dry_run = reader.flag(&table::DRY_RUN);
-        let server = StatusServer::read(reader, environment, dry_run);
-        server.filter(|_| !dry_run).map_or(Self::DryRun, |server| Self::Server(Box::new(server)))
+        let server = StatusServer::read(reader, environment, dry_run).map(Box::new);
+        match server {
+            Some(server) if !dry_run => Self::Server(server),
+            server => Self::DryRun { server },
+        }
     }
 
-    /// The status server; `None` in a dry run.
+    /// The status server that is sent to; `None` in a dry run.
     pub fn server(&self) -> Option<&StatusServer> {
         match self {
-            Self::DryRun => None,
+            Self::DryRun { .. } => None,
+            Self::Server(server) => Some(server),
+        }
+    }
+
+    /// The status server that is set, in a dry run too.
+    pub(crate) fn set_server(&self) -> Option<&StatusServer> {
+        match self {
+            Self::DryRun { server } => server.as_deref(),
             Self::Server(server) => Some(server),
         }
     }
@@ -85,27 +118,25 @@ impl StatusServer {
                 "holds a line break or another character no header can carry; store it as one line",
             );
         }
-        let headers = headers(reader);
         let http_timeout = reader.duration(&table::HTTP_TIMEOUT);
         let retry_for = reader.duration(&table::RETRY_FOR);
         let insecure_skip_verify = reader.flag(&table::INSECURE_SKIP_VERIFY);
-        let Some(url) = reader.text(&table::GITOPS_STATUS_SERVER_URL) else {
-            if !dry_run {
-                reader.problem(
-                    &table::GITOPS_STATUS_SERVER_URL,
-                    "is not set; write the status server's base URL, such as http://gitops-status-server, \
-                     or set `dry_run: true`",
-                );
-            }
-            return None;
-        };
-        let endpoint = match endpoint(&url, &mut reader.secrets) {
-            Ok(endpoint) => endpoint,
-            Err(problem) => {
-                reader.problem(&table::GITOPS_STATUS_SERVER_URL, problem);
+        let endpoint = match reader.text(&table::GITOPS_STATUS_SERVER_URL) {
+            None if dry_run => {
+                headers(reader, token.is_some());
                 return None;
             }
+            None => Err("is not set; write the status server's base URL, such as http://gitops-status-server, \
+                         or set `dry_run: true`"
+                .to_owned()),
+            Some(url) => endpoint(&url, &mut reader.secrets),
         };
+        // What stands in for a wrong URL is never used: it lets the rest be looked at.
+        let endpoint = endpoint.unwrap_or_else(|problem| {
+            reader.problem(&table::GITOPS_STATUS_SERVER_URL, problem);
+            Endpoint::default()
+        });
+        let headers = headers(reader, token.is_some() || endpoint.basic_auth.is_some());
         if endpoint.basic_auth.is_some() && token.is_some() {
             reader.problem(
                 &table::GITOPS_STATUS_SERVER_URL,
@@ -132,26 +163,38 @@ impl StatusServer {
     }
 }
 
-fn headers(reader: &mut Reader) -> Vec<Header> {
-    let mut headers = Vec::new();
-    for (name, value) in reader.flat_map(&table::HEADERS) {
+/// The further headers. `authorized` says that the plugin sets `Authorization` itself.
+fn headers(reader: &mut Reader, authorized: bool) -> Vec<Header> {
+    let setting = &table::HEADERS;
+    let mut headers: Vec<Header> = Vec::new();
+    for (name, value) in reader.flat_map(setting) {
         let value = reader.secrets.keep(value);
         let is_token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
-        let problem = if name.is_empty() || !name.chars().all(is_token) {
-            format!("holds {name:?}, which is no header name; write one such as X-Tenant")
-        } else if ["host", "content-length", "transfer-encoding", "connection"].contains(&name.to_lowercase().as_str())
-        {
-            format!("holds `{name}`, which belongs to the connection itself; remove it")
+        let is_one_of = |names: &[&str]| names.iter().any(|other| name.eq_ignore_ascii_case(other));
+        if name.is_empty() || !name.chars().all(is_token) {
+            reader.problem(setting, format!("holds {name:?}, which is no header name; write one such as X-Tenant"));
+        } else if is_one_of(OF_CONNECTION) {
+            reader.problem(setting, format!("holds `{name}`, which belongs to the connection itself; remove it"));
+        } else if is_one_of(OURS) {
+            reader.problem(setting, format!("holds `{name}`, which the plugin sets itself; remove it"));
+        } else if authorized && is_one_of(&["Authorization"]) {
+            reader.problem(
+                setting,
+                format!("holds `{name}`, and `status_server_token` or the user of the URL sets it as well; remove one"),
+            );
+        } else if headers.iter().any(|other| other.name.eq_ignore_ascii_case(&name)) {
+            reader.problem(setting, format!("holds `{name}` twice, in upper and lower case; remove one"));
         } else if !is_header_value(value.expose()) {
-            format!(
-                "holds a line break or another character no header can carry, in the value of `{name}`; \
-                 write it as one line"
-            )
+            reader.problem(
+                setting,
+                format!(
+                    "holds a line break or another character no header can carry, in the value of `{name}`; \
+                     write it as one line"
+                ),
+            );
         } else {
             headers.push(Header { name, value });
-            continue;
-        };
-        reader.problem(&table::HEADERS, problem);
+        }
     }
     headers
 }

@@ -3,7 +3,7 @@
 //! What is not here: how a value is read (`read`) and what it means (the modules of the groups).
 
 /// One row of the table.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct Setting {
     /// The setting's name in a pipeline file, lower case.
     pub name: &'static str,

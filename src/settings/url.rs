@@ -1,8 +1,17 @@
-//! The URL of the status server, taken apart by hand so that no message ever shows its password.
+//! URLs by the parser of the URL standard, and stricter than browsers are: what had to be guessed is refused.
+//!
+//! No message shows the user or the password of a URL, nor anything else of one that may hold them.
 
 use ureq::http::Uri;
+use url::{Host, ParseError, SyntaxViolation, Url};
 
 use crate::settings::secret::{Secret, Secrets};
+
+/// What the status server's URL looks like.
+const EXAMPLE: &str = "write such as http://gitops-status-server";
+
+/// What is posted to, below the base URL.
+const PATH: &str = "/api/status";
 
 /// User and password of a URL.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,63 +22,211 @@ pub struct BasicAuth {
     pub password: Secret,
 }
 
-/// A URL without its user.
+/// A URL whose user and password were taken out.
 #[derive(Debug)]
 pub(crate) struct WithoutUser {
-    pub url: String,
+    pub url: Url,
     pub basic_auth: Option<BasicAuth>,
 }
 
 /// What is posted to, and as whom.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Endpoint {
     pub uri: Uri,
     pub basic_auth: Option<BasicAuth>,
 }
 
-/// Takes the user out of a URL.
-///
-/// # Errors
-/// The end of a sentence that begins with what the URL is.
-pub(crate) fn without_user(url: &str, secrets: &mut Secrets) -> Result<WithoutUser, String> {
-    let without = |url: &str, basic_auth| Ok(WithoutUser { url: url.to_owned(), basic_auth });
-    let Some((scheme, rest)) = url.split_once("://") else { return without(url, None) };
-    let authority = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-    let Some((user, host)) = rest[..authority].rsplit_once('@') else { return without(url, None) };
-    let (user, password) = user.split_once(':').unwrap_or((user, ""));
-    let decoded = |text: &str| percent_encoding::percent_decode_str(text).decode_utf8().ok().map(String::from);
-    let (Some(user), Some(password)) = (decoded(user), decoded(password)) else {
-        return Err("holds a user or password that is not percent-encoded UTF-8".to_owned());
-    };
-    let basic_auth = BasicAuth { user, password: secrets.keep(password) };
-    without(&format!("{scheme}://{host}{}", &rest[authority..]), Some(basic_auth))
-}
-
-/// Splits a base URL into the URL that is posted to and the user it holds.
+/// Reads the base URL of the status server.
 ///
 /// # Errors
 /// The end of a sentence that begins with the setting's name.
-pub(crate) fn endpoint(url: &str, secrets: &mut Secrets) -> Result<Endpoint, String> {
-    let WithoutUser { url, basic_auth } = without_user(url, secrets)?;
-    let (scheme, rest) = url
-        .split_once("://")
-        .filter(|(scheme, _)| ["http", "https"].contains(&scheme.to_lowercase().as_str()))
-        .ok_or_else(|| {
-            "does not begin with http:// or https://; write such as http://gitops-status-server".to_owned()
-        })?;
-    if rest.contains(['?', '#']) {
+pub(crate) fn endpoint(typed: &str, secrets: &mut Secrets) -> Result<Endpoint, String> {
+    let scheme = typed.split_once("://").map(|(scheme, _)| scheme.to_lowercase());
+    if !scheme.is_some_and(|scheme| ["http", "https"].contains(&scheme.as_str())) {
+        return Err(format!("does not begin with http:// or https://; {EXAMPLE}"));
+    }
+    let parsed = without_user(typed, secrets).map_err(|problem| format!("{problem}; {EXAMPLE}"))?;
+    let WithoutUser { mut url, basic_auth } = parsed;
+    if url.query().is_some() || url.fragment().is_some() {
         return Err("holds a query or a fragment; write the base URL alone".to_owned());
     }
-    let rest = rest.trim_end_matches('/');
-    if rest.ends_with("/api/status") {
-        return Err("ends with /api/status, which is added by itself; write the base URL alone".to_owned());
+    let prefix = url.path().trim_end_matches('/').to_owned();
+    if prefix.ends_with(PATH) {
+        return Err(format!("ends with {PATH}, which is added by itself; write the base URL alone"));
     }
-    let shown = format!("{}://{rest}", scheme.to_lowercase());
-    let uri: Uri = format!("{shown}/api/status")
-        .parse()
-        .map_err(|error| format!("is no URL: {error} in {shown:?}; write such as http://gitops-status-server"))?;
-    if uri.host().is_none_or(str::is_empty) {
-        return Err(format!("names no host in {shown:?}; write such as http://gitops-status-server"));
-    }
+    url.set_path(&format!("{prefix}{PATH}"));
+    let uri = uri(&url).map_err(|problem| format!("{problem}; {EXAMPLE}"))?;
     Ok(Endpoint { uri, basic_auth })
+}
+
+/// Parses a URL, takes its user out and keeps its password as a secret.
+///
+/// # Errors
+/// The end of a sentence that begins with what the URL is.
+pub(crate) fn without_user(typed: &str, secrets: &mut Secrets) -> Result<WithoutUser, String> {
+    keep_typed_password(typed, secrets);
+    let mut url = parsed(typed)?;
+    if url.username().is_empty() && url.password().is_none() {
+        return Ok(WithoutUser { url, basic_auth: None });
+    }
+    let decoded = |text: &str| percent_encoding::percent_decode_str(text).decode_utf8().ok().map(String::from);
+    let (Some(user), Some(password)) = (decoded(url.username()), decoded(url.password().unwrap_or_default())) else {
+        return Err("holds a user or password that is not percent-encoded UTF-8".to_owned());
+    };
+    if url.password().is_none() {
+        // A user without a password is a token.
+        let _ = secrets.keep(user.as_str());
+    }
+    let basic_auth = BasicAuth { user, password: secrets.keep(password) };
+    // Neither can fail for a URL with a host.
+    let _ = (url.set_username(""), url.set_password(None));
+    Ok(WithoutUser { url, basic_auth: Some(basic_auth) })
+}
+
+/// Keeps the password in the form it was typed in, or a user without one: by hand, so that it also works on what is no URL.
+fn keep_typed_password(typed: &str, secrets: &mut Secrets) {
+    let rest = typed.split_once("://").map_or(typed, |(_, rest)| rest);
+    if let Some((user, _)) = rest.rsplit_once('@') {
+        let password = user.split_once(':').map_or(user, |(_, password)| password);
+        let _ = secrets.keep(password);
+    }
+}
+
+fn parsed(typed: &str) -> Result<Url, String> {
+    if typed.contains(|c: char| c.is_whitespace() || c.is_control()) {
+        return Err("holds a space or a control character".to_owned());
+    }
+    let guessed = std::cell::Cell::new(None);
+    let note = |violation| match violation {
+        // It is clear what both mean: the last `@` ends the user.
+        SyntaxViolation::EmbeddedCredentials | SyntaxViolation::UnencodedAtSign => {}
+        other => guessed.set(guessed.get().or(Some(other))),
+    };
+    let url =
+        Url::options().syntax_violation_callback(Some(&note)).parse(typed).map_err(|error| in_words(error, typed))?;
+    if let Some(violation) = guessed.get() {
+        return Err(format!("is no URL: {}", violation.description()));
+    }
+    match url.host() {
+        None | Some(Host::Domain("")) => return Err("names no host".to_owned()),
+        Some(Host::Domain(_) | Host::Ipv4(_) | Host::Ipv6(_)) => {}
+    }
+    // The standard reads `http://host:` as a URL without a port, and a socket cannot be opened to port 0.
+    let authority = typed.split_once("://").map_or(typed, |(_, rest)| rest).split(['/', '?', '#']).next();
+    if authority.is_some_and(|authority| authority.ends_with(':')) || url.port() == Some(0) {
+        return Err(in_words(ParseError::InvalidPort, typed));
+    }
+    Ok(url)
+}
+
+fn in_words(error: ParseError, typed: &str) -> String {
+    match error {
+        ParseError::InvalidPort => "has a port that is no number from 1 to 65535".to_owned(),
+        ParseError::EmptyHost => "names no host".to_owned(),
+        ParseError::IdnaError if !typed.is_ascii() => {
+            "has a host name that is not ASCII; write its ASCII form, which begins with xn--".to_owned()
+        }
+        ParseError::InvalidIpv6Address if typed.contains('%') => {
+            "has an IPv6 address with a zone, which no URL can hold; write an address without one".to_owned()
+        }
+        other => format!("is no URL: {other}"),
+    }
+}
+
+/// The same URL as the HTTP client takes it.
+pub(crate) fn uri(url: &Url) -> Result<Uri, String> {
+    url.as_str().parse().map_err(|error| format!("is no URL: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(typed: &str) -> Result<String, String> {
+        endpoint(typed, &mut Secrets::default()).map(|endpoint| endpoint.uri.to_string())
+    }
+
+    #[test]
+    fn a_url_means_what_it_says() {
+        for (typed, meant) in [
+            ("http://status", "http://status/api/status"),
+            ("http://status/", "http://status/api/status"),
+            ("HTTPS://Status.Example:443", "https://status.example/api/status"),
+            ("http://status:80", "http://status/api/status"),
+            ("http://status:1", "http://status:1/api/status"),
+            ("http://status:65535/", "http://status:65535/api/status"),
+            ("https://status:8443/prefix//", "https://status:8443/prefix/api/status"),
+            ("http://status/a/../b", "http://status/b/api/status"),
+            ("http://status/%C3%A9", "http://status/%C3%A9/api/status"),
+            ("http://status/é", "http://status/%C3%A9/api/status"),
+            ("http://10.1.2.3:8080", "http://10.1.2.3:8080/api/status"),
+            ("http://[fd00::1]:8080/x", "http://[fd00::1]:8080/x/api/status"),
+            ("http://[FD00:0:0::1]", "http://[fd00::1]/api/status"),
+            ("http://my_host.svc", "http://my_host.svc/api/status"),
+            ("http://xn--bcher-kva.example", "http://xn--bcher-kva.example/api/status"),
+            ("http://status.", "http://status./api/status"),
+            ("http://me:secret@status", "http://status/api/status"),
+            ("http://me:p@ss@status", "http://status/api/status"),
+        ] {
+            assert_eq!(read(typed).as_deref(), Ok(meant), "{typed}");
+        }
+    }
+
+    #[test]
+    fn what_a_url_cannot_mean_is_refused() {
+        for (typed, said) in [
+            ("status:80", "http:// or https://"),
+            ("ftp://status", "http:// or https://"),
+            ("http:status", "http:// or https://"),
+            ("http:/status", "http:// or https://"),
+            ("http://", "names no host"),
+            ("http:///status", "is no URL"),
+            ("http://:80", "names no host"),
+            ("http://me:secret@", "names no host"),
+            ("http://status:", "port"),
+            ("http://status:/x", "port"),
+            ("http://me:secret@status:", "port"),
+            ("http://status:0", "port"),
+            ("http://status:65536", "port"),
+            ("http://status:99999", "port"),
+            ("http://status:-1", "port"),
+            ("http://status:80a", "port"),
+            ("http://status:abc", "port"),
+            ("http://status:8 0", "space"),
+            ("http://sta tus", "space"),
+            ("http://status/a b", "space"),
+            ("http://status/\u{7}", "control"),
+            ("http://status\\x", "backslash"),
+            ("http://bücher.example", "xn--"),
+            ("http://[fe80::1%25eth0]", "zone"),
+            ("http://[fe80::1%eth0]", "zone"),
+            ("http://[::1", "is no URL"),
+            ("http://::1", "names no host"),
+            ("http://1.2.3.256", "is no URL"),
+            ("http://sta<tus", "is no URL"),
+            ("http://status/%zz", "is no URL"),
+            ("http://status/?a=b", "query"),
+            ("http://status/#a", "fragment"),
+            ("http://status/api/status", "base URL alone"),
+            ("http://me:%ff@status", "percent-encoded UTF-8"),
+        ] {
+            let problem = read(typed).unwrap_err();
+            assert!(problem.contains(said), "{typed}: {problem}");
+            assert!(!problem.contains("secret"), "{typed}: {problem}");
+        }
+    }
+
+    #[test]
+    fn the_password_is_secret_as_typed_and_as_meant() {
+        for (typed, kept) in [
+            ("http://me:p%40ss@status", &["p%40ss", "p@ss"][..]),
+            ("http://me:a/b@status", &["a/b"]),
+            ("http://t0ken@status", &["t0ken", "t0ken", ""]),
+            ("http://status", &[]),
+        ] {
+            let mut secrets = Secrets::default();
+            let _ = endpoint(typed, &mut secrets);
+            assert_eq!(secrets.texts().collect::<Vec<_>>(), kept, "{typed}");
+        }
+    }
 }

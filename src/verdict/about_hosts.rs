@@ -16,7 +16,8 @@ pub(super) fn recap(findings: &mut Findings, playbook: &PlaybookFacts) {
     let Some(recap) = &playbook.recap else { return };
     let answered = to_check().filter(|(_, facts)| facts.answered).map(|(host, _)| host);
     findings.about_hosts(Reason::HostNotInRecap, answered.filter(|host| !recap.contains_key(*host)));
-    let failed = recap.iter().filter(|(_, recap)| recap.counts_a_failure()).map(|(host, _)| host);
+    let accepted = |host: &String| playbook.hosts.get(host).map_or(0, |facts| facts.accepted_failures);
+    let failed = recap.iter().filter(|(host, recap)| recap.failures_in_all() > accepted(host)).map(|(host, _)| host);
     findings.about_hosts(Reason::FailureInRecap, failed.filter(|host| !playbook.tells_of_failure_on(host)));
 }
 
@@ -43,8 +44,8 @@ pub(super) fn tasks(findings: &mut Findings, playbook: &PlaybookFacts) {
     findings.list.extend(playbook.unverified.iter().map(|(unverified, results)| Finding {
         reason: Reason::Task {
             task: unverified.task.clone(),
-            why: unverified.why,
-            never_changed: results.never_changed,
+            why: unverified.why.clone(),
+            may_only_read: results.may_only_read,
         },
         hosts: results.hosts.iter().cloned().collect(),
         count: results.count,
@@ -56,34 +57,39 @@ pub(super) fn tasks(findings: &mut Findings, playbook: &PlaybookFacts) {
 #[derive(Default)]
 struct Proof {
     to_check: bool,
-    /// Markers decide in a playbook that names it: looking is enough, because the playbook itself compares.
+    /// Markers decide in a playbook that names it: a look before they do is enough, because the playbook compares.
     stated: bool,
+    /// In one of them SYNCED is stated, and nothing had looked at the host before.
+    stated_unseen: bool,
     verified: bool,
-    looked_at: bool,
 }
 
-/// Over the whole run: each host needs something that was verified, or at least looked at where markers decide.
+/// Over the whole run: each host needs something that was verified, or a look before SYNCED is stated for it.
 pub(super) fn proof(findings: &mut Findings, ansible: &AnsibleSettings, seen: &Evidence) {
+    let looks = first_looks(seen);
     let mut hosts: BTreeMap<&String, Proof> = BTreeMap::new();
     for playbook in &seen.playbooks {
-        let stated = about_statements::decide(ansible, playbook);
+        let decide = about_statements::decide(ansible, playbook);
         for (host, facts) in &playbook.hosts {
             let proof = hosts.entry(host).or_default();
             proof.to_check |= facts.to_check;
-            proof.stated |= facts.to_check && stated;
             proof.verified |= facts.verified > 0 || !facts.drift.is_empty();
-            proof.looked_at |= facts.was_looked_at() || !facts.drift.is_empty();
+            if facts.to_check && decide {
+                proof.stated = true;
+                let stated_at = about_statements::synced_at(playbook, host, facts);
+                let looked = |at| looks.get(host).is_some_and(|look| *look < at);
+                proof.stated_unseen |= stated_at.is_some_and(|at| !looked(at));
+            }
         }
     }
     // A host with a finding of its own needs proof because of that.
     let explained: BTreeSet<&String> = findings.list.iter().flat_map(|finding| &finding.hosts).collect();
-    let unproven = |stated: bool, proven: fn(&Proof) -> bool| -> Vec<String> {
+    let unproven = |lacks: fn(&Proof) -> bool| -> Vec<String> {
         let asked = hosts.iter().filter(|(host, proof)| proof.to_check && !explained.contains(*host));
-        let unproven = asked.filter(|(_, proof)| proof.stated == stated && !proven(proof));
-        unproven.map(|(host, _)| (*host).clone()).collect()
+        asked.filter(|(_, proof)| lacks(proof)).map(|(host, _)| (*host).clone()).collect()
     };
-    let unverified = unproven(false, |proof| proof.verified);
-    let unlooked = unproven(true, |proof| proof.looked_at);
+    let unverified = unproven(|proof| !proof.stated && !proof.verified);
+    let unlooked = unproven(|proof| proof.stated_unseen);
     findings.about_hosts(Reason::NothingVerified, &unverified);
     findings.about_hosts(Reason::NothingLooked, &unlooked);
     let ran = seen.playbooks.iter().any(|playbook| !playbook.plays.is_empty());
@@ -91,4 +97,16 @@ pub(super) fn proof(findings: &mut Findings, ansible: &AnsibleSettings, seen: &E
     if ran && !facts.any(|facts| facts.to_check || facts.was_looked_at()) {
         findings.about_run(Reason::NoHost);
     }
+}
+
+/// When anything first looked at each host, in any playbook: the number of the event.
+pub(super) fn first_looks(seen: &Evidence) -> BTreeMap<&String, u64> {
+    let mut looks = BTreeMap::new();
+    for (host, facts) in seen.playbooks.iter().flat_map(|playbook| &playbook.hosts) {
+        if let Some(look) = facts.first_look {
+            let first = looks.entry(host).or_insert(look);
+            *first = look.min(*first);
+        }
+    }
+    looks
 }

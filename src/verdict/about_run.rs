@@ -29,6 +29,9 @@ pub(super) fn ending(findings: &mut Findings, ansible: &AnsibleSettings, ending:
         Some(Damage::Empty) | None => {}
         Some(damage) => findings.about_run(Reason::EventsDamaged(damage.clone())),
     }
+    for variable in &seen.prompts {
+        findings.about_run(Reason::PromptNotAnswered { variable: variable.clone() });
+    }
     for error in &seen.callback_errors {
         let said = Some(error.clone());
         findings.list.push(Finding { reason: Reason::CallbackFailed, hosts: Vec::new(), count: 0, said });
@@ -88,6 +91,9 @@ pub(super) fn plays(findings: &mut Findings, settings: &Settings, playbook: &Pla
         if play.no_hosts && ansible.limit.is_none() {
             findings.about_run(Reason::PlayMatchedNoHost { play: name() });
         }
+        if let Some(source) = &play.hosts_depend_on {
+            findings.about_run(Reason::PlayHostsUnknown { play: name(), source: source.clone() });
+        }
         if ansible.check_mode && !play.check {
             let reason = Reason::PlayNotInCheckMode { play: name() };
             if play.named.is_empty() {
@@ -102,9 +108,9 @@ pub(super) fn plays(findings: &mut Findings, settings: &Settings, playbook: &Pla
             findings.about_hosts(Reason::EndedByOthers { play: name() }, play.named.keys());
         }
     }
-    for (meta, times) in &playbook.endings {
+    for (ending, times) in &playbook.endings {
         if *times > 0 {
-            findings.about_run(Reason::EndedEarly { meta: meta.clone() });
+            findings.about_run(Reason::EndedEarly { meta: ending.meta.clone(), task: ending.task.clone() });
         }
     }
 }

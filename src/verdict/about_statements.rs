@@ -2,10 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use crate::evidence::collect::Evidence;
 use crate::evidence::drift_name::DriftName;
 use crate::evidence::facts::{HostFacts, PlaybookFacts};
-use crate::evidence::markers::Statement;
+use crate::evidence::markers::{Markers, Statement};
 use crate::settings::{AnsibleSettings, Settings};
+use crate::verdict::about_hosts;
 use crate::verdict::judge::Drift;
 use crate::verdict::reason::{Findings, Reason};
 
@@ -64,13 +66,34 @@ fn contradicted(findings: &mut Findings, playbook: &PlaybookFacts) {
     }
 }
 
+/// When SYNCED is stated for a host, if it is: the number of the event.
+pub(super) fn synced_at(playbook: &PlaybookFacts, host: &str, facts: &HostFacts) -> Option<u64> {
+    let markers = speaker(playbook, host, facts)?;
+    (markers.statement() == Statement::Synced).then(|| markers.stated_at())
+}
+
+/// Hosts that `OUT_OF_SYNC` is stated of, and that no task of the run looked at.
+pub(super) fn unseen<'a>(ansible: &AnsibleSettings, seen: &'a Evidence) -> Vec<&'a String> {
+    let looks = about_hosts::first_looks(seen);
+    let decided = seen.playbooks.iter().filter(|playbook| decide(ansible, playbook));
+    let stated = decided.flat_map(|playbook| {
+        let out_of_sync = |(host, facts): &(&String, &HostFacts)| {
+            facts.to_check && matches!(stated_for(playbook, host, facts), Some(Statement::OutOfSync(_)))
+        };
+        playbook.hosts.iter().filter(out_of_sync)
+    });
+    let unseen: BTreeSet<&String> = stated.map(|(host, _)| host).filter(|host| !looks.contains_key(host)).collect();
+    unseen.into_iter().collect()
+}
+
 /// What is stated for a host: by itself, or else by whoever speaks for it. A broken statement is one.
 fn stated_for<'a>(playbook: &'a PlaybookFacts, host: &str, facts: &'a HostFacts) -> Option<Statement<'a>> {
-    let own = facts.statement.statement();
-    if own != Statement::None {
-        return Some(own);
-    }
-    let speakers = playbook.summaries.iter().filter(|(_, hosts)| hosts.contains(host)).map(|(speaker, _)| speaker);
-    let statements = speakers.filter_map(|speaker| Some(playbook.hosts.get(speaker)?.statement.statement()));
-    statements.into_iter().find(|statement| *statement != Statement::None)
+    speaker(playbook, host, facts).map(Markers::statement)
+}
+
+/// The markers that speak for a host.
+fn speaker<'a>(playbook: &'a PlaybookFacts, host: &str, facts: &'a HostFacts) -> Option<&'a Markers> {
+    let others = playbook.summaries.iter().filter(|(_, hosts)| hosts.contains(host)).map(|(speaker, _)| speaker);
+    let others = others.filter_map(|speaker| Some(&playbook.hosts.get(speaker)?.statement));
+    [&facts.statement].into_iter().chain(others).find(|markers| markers.statement() != Statement::None)
 }

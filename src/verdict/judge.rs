@@ -36,7 +36,8 @@ pub fn judge(settings: &Settings, ending: &Ending, seen: &Evidence) -> Verdict {
     }
     about_hosts::proof(&mut findings, &settings.ansible, seen);
     findings.list.sort_by_key(|finding| finding.reason.rank());
-    conclude(findings.list, &drift, seen)
+    let unseen = about_statements::unseen(&settings.ansible, seen).into_iter().cloned().collect();
+    conclude(findings.list, &drift, seen, unseen)
 }
 
 /// Names that differ, by host, split into those that count and those that are ignored.
@@ -57,7 +58,7 @@ impl Drift {
     }
 }
 
-fn conclude(findings: Vec<Finding>, drift: &Drift, seen: &Evidence) -> Verdict {
+fn conclude(findings: Vec<Finding>, drift: &Drift, seen: &Evidence, unseen: Vec<String>) -> Verdict {
     let run_complete = findings.iter().all(|finding| !finding.hosts.is_empty());
     let incomplete: BTreeSet<&str> = hosts_of(&findings, |_| true);
     let stated_for_all: BTreeSet<&str> = hosts_of(&findings, |reason| matches!(reason, Reason::StatedForAll { .. }));
@@ -81,7 +82,7 @@ fn conclude(findings: Vec<Finding>, drift: &Drift, seen: &Evidence) -> Verdict {
         verdict.tasks_changed += facts.tasks_changed;
     }
     let files = drift.counted.values().flatten().cloned().collect();
-    Verdict { status: SyncStatus::of(files, findings.is_empty()), findings, hosts }
+    Verdict { status: SyncStatus::of(files, findings.is_empty()), findings, hosts, unseen }
 }
 
 fn hosts_of(findings: &[Finding], concerns: impl Fn(&Reason) -> bool) -> BTreeSet<&str> {

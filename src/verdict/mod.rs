@@ -6,14 +6,17 @@ mod about_hosts;
 mod about_statements;
 pub mod judge;
 pub mod explain;
+pub mod waiver;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Serialize, Serializer};
 
+use crate::ansible::preflight::NotStarted;
 use crate::evidence::drift_name::DriftName;
+use crate::evidence::unverified::{WhyUnreachable, WhyUnverified};
 use crate::output::redact::Redactor;
-use crate::verdict::reason::Finding;
+use crate::verdict::reason::{Finding, Reason};
 
 /// What is claimed. It is serialized as its word in the payload.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,9 +89,23 @@ pub struct Verdict {
     pub findings: Vec<Finding>,
     /// The claim about each host, by inventory name.
     pub hosts: BTreeMap<String, HostVerdict>,
+    /// Hosts that `OUT_OF_SYNC` is stated of, and that no task looked at.
+    pub unseen: Vec<String>,
 }
 
 impl Verdict {
+    /// Whether a host key that is not known may be among what forbids a better claim: of a server, or of one that
+    /// `galaxy_requirements` names.
+    pub fn lacks_host_key(&self) -> bool {
+        const UNKNOWN: WhyUnverified = WhyUnverified::Unreachable(WhyUnreachable::HostKeyUnknown);
+        self.findings.iter().any(|finding| {
+            matches!(
+                finding.reason,
+                Reason::Task { why: UNKNOWN, .. } | Reason::NotStarted(NotStarted::NotInstalled { .. })
+            )
+        })
+    }
+
     /// Whether everything asked for was checked.
     pub fn complete(&self) -> bool {
         self.findings.is_empty()

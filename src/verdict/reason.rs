@@ -1,9 +1,12 @@
 //! What can forbid `SYNCED`, as types. How each is said stands in [`crate::verdict::explain`].
 
+use std::rc::Rc;
+
 use crate::ansible::preflight::NotStarted;
 use crate::evidence::connection::KeyCheckBypass;
 use crate::evidence::event_file::Damage;
 use crate::evidence::markers::MarkerProblem;
+use crate::evidence::source::Source;
 use crate::evidence::task::TaskRef;
 use crate::evidence::unverified::WhyUnverified;
 
@@ -83,6 +86,18 @@ pub enum Reason {
         /// Its name.
         play: String,
     },
+    /// Which hosts a play has hangs on a value that is unknown.
+    PlayHostsUnknown {
+        /// Its name.
+        play: String,
+        /// What the value comes from.
+        source: Source,
+    },
+    /// A question of `vars_prompt` was not answered: its default was taken, which nobody has chosen.
+    PromptNotAnswered {
+        /// The variable.
+        variable: String,
+    },
     /// A play turned check mode off for itself.
     PlayNotInCheckMode {
         /// Its name.
@@ -92,6 +107,8 @@ pub enum Reason {
     EndedEarly {
         /// What it does, such as `end_play`.
         meta: String,
+        /// The task.
+        task: TaskRef,
     },
     /// A host took no part; in any play, or in this one.
     HostTookNoPart {
@@ -146,8 +163,8 @@ pub enum Reason {
         task: TaskRef,
         /// Why.
         why: WhyUnverified,
-        /// Its `changed_when` is plainly false.
-        never_changed: bool,
+        /// It may only read.
+        may_only_read: bool,
     },
 }
 
@@ -173,7 +190,7 @@ impl Reason {
             Self::Step => 15,
             Self::NoPlay => 16,
             Self::NoHost => 17,
-            Self::PlayMatchedNoHost { .. } => 18,
+            Self::PlayMatchedNoHost { .. } | Self::PlayHostsUnknown { .. } | Self::PromptNotAnswered { .. } => 18,
             Self::PlayNotInCheckMode { .. } => 19,
             Self::EndedEarly { .. } => 20,
             Self::HostTookNoPart { .. } => 21,
@@ -188,14 +205,24 @@ impl Reason {
             Self::BrokenStatement { .. } => 30,
             Self::Contradicted { .. } => 31,
             Self::StatedForAll { .. } => 32,
-            Self::Task { why, .. } => return (33, Some(*why)),
+            Self::Task { why, .. } => return (33, Some(why.clone())),
         };
         (rank, None)
     }
 
     /// The file and line it is about.
     pub fn place(&self) -> Option<&str> {
-        if let Self::Task { task, .. } = self { task.place.as_deref() } else { None }
+        if let Self::Task { task, .. } | Self::EndedEarly { task, .. } = self { task.place.as_deref() } else { None }
+    }
+
+    /// The task whose results are no proof.
+    pub fn task_name(&self) -> Option<&str> {
+        if let Self::Task { task, .. } = self { Some(&task.name) } else { None }
+    }
+
+    /// The unknown value that a task depends on.
+    pub fn source(&self) -> Option<&Source> {
+        if let Self::Task { why: WhyUnverified::DependsOn(source), .. } = self { Some(source) } else { None }
     }
 
     /// Whether it says that the run was cut off or never began, which explains everything that is missing at its end.
@@ -227,8 +254,13 @@ impl Reason {
             Self::PlayMatchedNoHost { play } | Self::PlayNotInCheckMode { play } | Self::EndedByOthers { play } => {
                 vec![play]
             }
+            Self::PlayHostsUnknown { play, source } => {
+                let mut names = source.names_mut();
+                names.push(play);
+                names
+            }
+            Self::PromptNotAnswered { variable } => vec![variable],
             Self::StartAtTask { task } | Self::Contradicted { task } | Self::StatedForAll { task } => vec![task],
-            Self::EndedEarly { meta } => vec![meta],
             Self::BrokenStatement { task, problem } => match problem {
                 MarkerProblem::UnknownStatus(status) => vec![task, status],
                 MarkerProblem::EmptyStatus
@@ -237,8 +269,18 @@ impl Reason {
                 | MarkerProblem::SyncedWithFiles
                 | MarkerProblem::FilesWithoutStatus
                 | MarkerProblem::UnreadableFiles => vec![task],
+                MarkerProblem::DependsOn(source) => {
+                    let mut names = source.names_mut();
+                    names.push(task);
+                    names
+                }
             },
-            Self::Task { task, .. } => vec![&mut task.name],
+            Self::Task { task, why: WhyUnverified::DependsOn(source), .. } => {
+                let mut names = Rc::make_mut(source).names_mut();
+                names.push(&mut task.name);
+                names
+            }
+            Self::Task { task, .. } | Self::EndedEarly { task, .. } => vec![&mut task.name],
             Self::NotStarted(_)
             | Self::Cancelled { .. }
             | Self::ExitCode(_)

@@ -1,18 +1,22 @@
 """Looks at what the examples give to Grafana and Kubernetes with their own models, and asks Grafana's questions.
 
-    check.py models                 nothing that Grafana or Kubernetes would not understand; prints nothing
-    check.py queries STATUS_JSON    the rows of every panel and variable and the firing ones of every alert rule, as JSON
+    check.py models         nothing that Grafana or Kubernetes would not understand; prints nothing
+    check.py queries URL    asks the status server at URL: the rows of every panel and variable and the firing ones of
+                            every alert rule by their titles, as JSON; `null` where the query fails
 
 A query's frame is made as the Infinity datasource's backend makes it: the root selector in jq, then the columns, which
 are plain keys here. `${repo:json}` and the like are replaced as Grafana replaces them, with everything chosen.
 """
 
+import datetime
 import json
 import pathlib
 import re
+import subprocess
 import sys
+import urllib.error
+import urllib.request
 
-import jq
 import yaml
 
 EXAMPLES = pathlib.Path(__file__).parents[2] / "examples"
@@ -49,8 +53,12 @@ def models():
         return json.loads(JSONEncoder().encode(model.from_json(json.loads(json.dumps(data)))))
 
     problems = list(lost(DASHBOARD, through(dashboard.Dashboard, DASHBOARD), "dashboard"))
+    printed = subprocess.run([sys.executable, GRAFANA / "dashboard.py"], capture_output=True, text=True, check=True).stdout
+    if printed != (GRAFANA / "dashboards/gitops-status.json").read_text():
+        problems.append("dashboard.py prints another dashboard than dashboards/gitops-status.json")
     for rule in RULES:
         problems += lost(rule, through(alerting.Rule, rule), rule["title"])
+        problems += wrong_annotations(rule)
     for source in yaml_files(GRAFANA / "provisioning/datasources"):
         uids = [datasource["uid"] for datasource in source["datasources"]]
         used = {query["datasourceUid"] for rule in RULES for query in rule["data"]} - {"__expr__"}
@@ -65,57 +73,92 @@ def models():
     sys.exit("\n".join(problems) or 0)
 
 
+def wrong_annotations(rule):
+    """A label that a rule's query does not give would read `[no value]`."""
+    selector = rule["data"][0]["model"]["root_selector"]
+    for name, text in rule["annotations"].items():
+        for label in re.findall(r"\$labels\.(\w+)", text):
+            if not re.search(rf"\b{label}\b", selector):
+                yield f"{rule['title']}: {name} names the label {label}, which its query does not have"
+    can_have_no_labels = "Alerting" in (rule["execErrState"], rule["noDataState"])
+    if can_have_no_labels and "$labels" in json.dumps(rule["annotations"]):
+        yield f"{rule['title']}: an alert because of an error or of no data has no labels to name"
+
+
 def yaml_files(directory):
     for path in sorted(directory.glob("*.yaml")):
         yield from yaml.safe_load_all(path.read_text())
 
 
-def chosen(selector, statuses):
-    values = {"repo": [status["repo"] for status in statuses], "server": [status["server"] for status in statuses]}
-    values |= {v["name"]: v["query"] for v in DASHBOARD["templating"]["list"] if v["type"] == "constant"}
-
-    def value(match):
-        name, form = match.groups()
-        return json.dumps(values[name]) if form == "json" else values[name]
-
-    return re.sub(r"\$\{(\w+)(?::(\w+))?\}", value, selector)
+def interpolated(text, choices):
+    values = {v["name"]: v["query"] for v in DASHBOARD["templating"]["list"] if v["type"] == "constant"}
+    values |= {v["name"]: v["allValue"] for v in DASHBOARD["templating"]["list"] if v["type"] == "query"}
+    values |= {name: json.dumps(value) for name, value in choices.items()}
+    now = datetime.datetime.now(datetime.timezone.utc)
+    values |= {"__from": f"{now - datetime.timedelta(days=1):%FT%T}.000Z", "__to": f"{now:%FT%T}.000Z"}
+    return re.sub(r"\$\{(\w+)(?::[\w:]+)?\}", lambda match: values[match[1]], text)
 
 
-def frame(query, statuses):
-    # With any other parser alerting sees nothing, and without the slash the URL is a different host's.
-    assert query["parser"] == "jq-backend" and query["url"] == "/status.json", query
-    rows = jq.compile(chosen(query["root_selector"], statuses)).input_value(statuses).all()
-    if len(rows) == 1 and isinstance(rows[0], list):
-        rows = rows[0]
-    if query["columns"]:
-        rows = [{column["text"]: row[column["selector"]] for column in query["columns"]} for row in rows]
-    return rows
+class Server:
+    def __init__(self, url):
+        self.url, self.answers = url, {}
+
+    def answer(self, path):
+        if path not in self.answers:
+            with urllib.request.urlopen(self.url + path, timeout=60) as answer:
+                self.answers[path] = json.load(answer)
+        return self.answers[path]
+
+    def frame(self, query, choices):
+        import jq
+
+        # With any other parser alerting sees nothing, and without the slash the URL is a different host's.
+        assert query["parser"] == "jq-backend" and query["url"].startswith("/"), query
+        answer = self.answer(interpolated(query["url"], choices))
+        rows = jq.compile(interpolated(query["root_selector"], choices)).input_value(answer).all()
+        if len(rows) == 1 and isinstance(rows[0], list):
+            rows = rows[0]
+        if query["columns"]:
+            rows = [{column["text"]: row.get(column["selector"]) for column in query["columns"]} for row in rows]
+        return rows
+
+    def asked(self, query, choices):
+        try:
+            return self.frame(query, choices)
+        except (urllib.error.URLError, OSError):
+            return None
+
+    def firing(self, rule):
+        query, threshold = rule["data"]
+        evaluator = threshold["model"]["conditions"][0]["evaluator"]
+        assert rule["condition"] == "B" and threshold["model"]["expression"] == "A", rule
+        rows = self.asked(query["model"], {})
+        if not rows:
+            state = rule["execErrState"] if rows is None else rule["noDataState"]
+            return [{"state": state}]
+        found = []
+        for row in rows:
+            # Alerting wants exactly one number; the texts become labels.
+            (number,) = [value for value in row.values() if isinstance(value, (int, float))]
+            limit = evaluator["params"][0]
+            if number > limit if evaluator["type"] == "gt" else number < limit:
+                found.append(row)
+        return found
 
 
-def firing(rule, statuses):
-    query, threshold = rule["data"]
-    evaluator = threshold["model"]["conditions"][0]["evaluator"]
-    assert rule["condition"] == "B" and threshold["model"]["expression"] == "A" and evaluator["type"] == "gt", rule
-    for row in frame(query["model"], statuses):
-        # Alerting wants exactly one number; the texts become labels.
-        (number,) = [value for value in row.values() if isinstance(value, (int, float))]
-        if number > evaluator["params"][0]:
-            yield row
-
-
-def queries(path):
-    statuses = json.loads(pathlib.Path(path).read_text())
+def queries(url, choices):
+    server = Server(url)
     asked = {panel["title"]: target for panel in DASHBOARD["panels"] for target in panel["targets"]}
     for variable in DASHBOARD["templating"]["list"]:
         if variable["type"] == "query":
             asked["$" + variable["name"]] = variable["query"]["infinityQuery"]
     assert len(asked) == len(DASHBOARD["panels"]) + 2, "titles are used twice"
-    answers = {title: frame(query, statuses) for title, query in asked.items()}
-    answers |= {"alert: " + rule["title"]: list(firing(rule, statuses)) for rule in RULES}
+    answers = {title: server.asked(query, choices) for title, query in asked.items()}
+    answers |= {"alert: " + rule["title"]: server.firing(rule) for rule in RULES}
     print(json.dumps(answers))
 
 
 if sys.argv[1:2] == ["queries"]:
-    queries(sys.argv[2])
+    queries(sys.argv[2], json.loads(sys.argv[3]) if len(sys.argv) > 3 else {})
 else:
     models()

@@ -1,17 +1,17 @@
 //! `accelerate`: one Python for each server, the same answers as without it, and nothing left of it.
 
 use std::fs;
-use std::path::Path;
-use std::process::Command;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
 use crate::harness::ended::Ended;
+use crate::harness::sshd::Sshd;
 use crate::harness::step::{Step, text};
 use crate::harness::suite::{Need, Suite, suite};
 use crate::harness::{read, root};
-use crate::ssh::Server;
 
 pub fn suite() -> Suite {
     suite!(
@@ -33,50 +33,63 @@ pub fn suite_without() -> Suite {
     suite!("accelerate_off", [], without_it_ansible_is_called_as_ever)
 }
 
-/// A server with the files of `tests/accelerate`, whose Python has a name that no other process has.
+/// A server, and a repository with the files of `tests/accelerate` that checks it. The server's Python has a name that no
+/// other process has.
 struct Accelerated {
-    server: Server,
+    step: Step,
+    sshd: Sshd,
 }
 
 impl Accelerated {
     fn start(tasks: &str) -> Self {
-        let accelerated = Self { server: Server::start() };
-        std::os::unix::fs::symlink("/usr/bin/python3", accelerated.python()).unwrap();
-        accelerated.interpreter(&accelerated.python());
-        accelerated.server.file("library/probe.py", &read("tests/accelerate/library/probe.py"));
-        accelerated.server.file("say", &read("tests/accelerate/say"));
-        accelerated.tasks(tasks);
-        accelerated
+        let step = Step::ansible("in-sync").target_file("managed", "x").dry().setting("accelerate", "true");
+        let step = ["library/probe.py", "say"]
+            .into_iter()
+            .fold(step, |step, file| step.file(file, &read(root().join("tests/accelerate").join(file))));
+        let sshd = Sshd::start(&step, "ssh");
+        let step = step.setting("ssh_private_key", sshd.read("key")).setting("ssh_known_hosts", sshd.read("known_hosts"));
+        let server = Self { step, sshd };
+        std::os::unix::fs::symlink("/usr/bin/python3", server.python()).unwrap();
+        server.interpreter(&server.python());
+        server.tasks(tasks);
+        server
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.step.path(name)
     }
 
     fn python(&self) -> String {
-        text(&self.server.path("python-of-this-server")).to_owned()
+        text(&self.path("python-of-this-server")).to_owned()
     }
 
     fn interpreter(&self, python: &str) {
-        self.server.inventory(&format!("ansible_python_interpreter={python}"));
+        let port = self.sshd.read("port");
+        let connection = format!("ansible_host=127.0.0.1 ansible_port={}", port.trim());
+        self.step.again().file("hosts", &format!("web1 {connection} ansible_python_interpreter={python}\n"));
+    }
+
+    /// Puts a script in the place of the Python.
+    fn interpreter_script(&self, lines: &[&str]) {
+        let script = self.path("script-of-this-server");
+        fs::write(&script, format!("#!/bin/sh\n{}\nexec {}\n", lines.join("\n"), self.python())).unwrap();
+        fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+        self.interpreter(text(&script));
     }
 
     fn tasks(&self, tasks: &str) {
         let play = "- hosts: all\n  gather_facts: false\n  tasks:\n";
-        self.server.file("site.yml", &format!("{play}{tasks}"));
+        self.step.again().file("site.yml", &format!("{play}{tasks}"));
     }
 
-    fn settings(&self) -> [(&'static str, String); 2] {
-        [("ssh_known_hosts", self.server.of_sshd("known_hosts")), ("dry_run", "true".to_owned())]
-    }
-
-    fn step(&self, accelerate: bool) -> Step {
-        let step = self.server.step.again().without("gitops_status_server_url");
-        let step = step.setting("ssh_private_key", self.server.of_sshd("key"));
-        let step = self.settings().into_iter().fold(step, |step, (name, value)| step.setting(name, value));
-        step.setting("accelerate", accelerate.to_string())
+    fn without(&self) -> Step {
+        self.step.again().setting("accelerate", "false")
     }
 
     /// Runs the step with `accelerate`, which leaves nothing on the agent or on the server.
     #[track_caller]
     fn run(&self) -> Ended {
-        let end = self.step(true).run();
+        let end = self.step.again().run();
         self.expect_no_python();
         end
     }
@@ -124,21 +137,19 @@ const PARENTS: &str = "    - probe: {do: parent}
 fn the_modules_of_a_server_share_a_python() {
     let server = Accelerated::start(PARENTS);
     server.run().expect_code(0).expect_log("parents: 1").expect_log("Result: SYNCED");
-    server.step(false).run().expect_code(0).expect_log("parents: 3").expect_log("Result: SYNCED");
+    server.without().run().expect_code(0).expect_log("parents: 3").expect_log("Result: SYNCED");
     // What the user says of pipelining stands, and without it there is no module to pass on.
-    let without = server.step(true).setting("ansible_env", r#"{"ANSIBLE_PIPELINING":"false"}"#);
+    let without = server.step.again().setting("ansible_env", r#"{"ANSIBLE_PIPELINING":"false"}"#);
     without.run().expect_code(0).expect_log("parents: 3").expect_log("Result: SYNCED");
 }
 
 fn every_task_answers_as_it_does_without() {
     let server = Accelerated::start("");
-    server.server.file("site.yml", &read("tests/accelerate/faults.yml"));
-    let notes = server.server.path("target/notes");
-    let [with, without] = [true, false].map(|accelerate| {
+    let faults = server.step.again().file("site.yml", &read("tests/accelerate/faults.yml"));
+    let [with, without] = [faults.again(), server.without()].map(|step| {
         for left in ["notes", "notes-hangs", "notes-gone"] {
-            let _ = fs::remove_file(notes.with_file_name(left));
+            let _ = fs::remove_file(server.path("target").join(left));
         }
-        let step = server.step(accelerate);
         let end = step.setting("ansible_env", r#"{"ANSIBLE_STDOUT_CALLBACK":"oneline"}"#).run();
         end.expect_code(1);
         end
@@ -197,28 +208,21 @@ fn a_server_that_changes_what_a_login_reads_gets_a_new_login() {
     - debug: {msg: \"the same: {{ one.parent == other.parent }}\"}
 ";
     let server = Accelerated::start(profile);
-    let home = server.server.path("home-of-this-server");
-    fs::create_dir(&home).unwrap();
     // The home of the account is nobody's to change in a test, but its environment may name another.
-    let wrapper = server.server.path("python-with-a-home");
-    fs::write(&wrapper, format!("#!/bin/sh\nexport HOME={}\nexec {}\n", home.display(), server.python())).unwrap();
-    Command::new("chmod").arg("+x").arg(&wrapper).status().unwrap();
-    server.interpreter(text(&wrapper));
-    let step = server.step(true).setting("extra_vars", format!(r#"{{"home":"{}"}}"#, home.display()));
+    let home = server.path("home-of-this-server");
+    fs::create_dir(&home).unwrap();
+    server.interpreter_script(&[&format!("export HOME={}", home.display())]);
+    let step = server.step.again().setting("extra_vars", format!(r#"{{"home":"{}"}}"#, home.display()));
     step.run().expect_log("the same: False").expect_no("FAILED");
     server.expect_no_python();
 }
 
 fn a_server_where_no_python_can_stay_is_checked_all_the_same() {
     let server = Accelerated::start(PARENTS);
-    let starts = server.server.path("starts");
+    let starts = server.path("starts");
     for refusal in ["exec 3<&-", "[ ! -e /proc/self/fd/3 ] || exit 4", "[ ! -e /proc/self/fd/3 ] || kill -9 $$"] {
-        let wrapper = server.server.path("python-alone");
         let _ = fs::remove_file(&starts);
-        let lines = ["#!/bin/sh", &format!("echo >> {}", starts.display()), refusal, &format!("exec {}", server.python())];
-        fs::write(&wrapper, lines.join("\n")).unwrap();
-        Command::new("chmod").arg("+x").arg(&wrapper).status().unwrap();
-        server.interpreter(text(&wrapper));
+        server.interpreter_script(&[&format!("echo >> {}", starts.display()), refusal]);
         server.run().expect_code(0).expect_log("parents: 3").expect_log("Result: SYNCED");
         // Five modules, and it was tried once.
         assert_eq!(fs::read_to_string(&starts).unwrap().lines().count(), 6, "{refusal}");
@@ -228,10 +232,10 @@ fn a_server_where_no_python_can_stay_is_checked_all_the_same() {
 fn a_step_that_ends_or_is_killed_leaves_no_python_on_the_server() {
     let hang = "    - probe: {do: hang, number: 3600, path: \"{{ lookup('env', 'TARGET') }}/hangs\"}\n";
     let server = Accelerated::start(hang);
-    let hangs = server.server.path("target/hangs");
+    let hangs = server.path("target/hangs");
     for signal in [Some(Signal::TERM), Some(Signal::KILL), None] {
         let _ = fs::remove_file(&hangs);
-        let step = server.step(true).in_own_group();
+        let step = server.step.again().in_own_group();
         let step = if signal.is_none() { step.setting("timeout", "40s") } else { step };
         let running = step.start();
         let end = Instant::now() + Duration::from_secs(120);
@@ -252,7 +256,7 @@ fn a_step_that_ends_or_is_killed_leaves_no_python_on_the_server() {
 
 fn two_steps_at_once_share_nothing() {
     let server = Accelerated::start(PARENTS);
-    let [one, other] = [server.step(true).start(), server.step(true).start()];
+    let [one, other] = [server.step.start(), server.step.start()];
     for running in [one, other] {
         running.end().expect_code(0).expect_log("parents: 1").expect_log("Result: SYNCED");
     }
@@ -263,8 +267,8 @@ fn a_plugin_of_the_users_own_is_what_connects() {
     let server = Accelerated::start(PARENTS);
     let plugin = "import sys\nfrom ansible.plugins.connection.local import Connection as Local, DOCUMENTATION\n\
                   class Connection(Local):\n    pass\n";
-    server.server.file("plugins/ssh.py", plugin);
-    let step = server.step(true).setting("ansible_env", r#"{"ANSIBLE_CONNECTION_PLUGINS":"plugins"}"#);
+    let step = server.step.again().file("plugins/ssh.py", plugin);
+    let step = step.setting("ansible_env", r#"{"ANSIBLE_CONNECTION_PLUGINS":"plugins"}"#);
     step.run().expect_log("parents: 3");
 }
 
@@ -277,5 +281,4 @@ fn without_it_ansible_is_called_as_ever() {
     let (with, without) = (names("true"), names("false"));
     let added: Vec<_> = with.iter().filter(|name| !without.contains(name)).collect();
     assert_eq!(added, ["ANSIBLE_CONNECTION_PLUGINS"]);
-    assert!(Path::new(root()).join("src/ansible/accelerate").is_dir());
 }

@@ -21,7 +21,10 @@ pub fn suite() -> Suite {
         http_of_every_dialect_is_read,
         what_is_no_http_is_final,
         nobody_listening_and_an_unknown_name_are_told_apart,
-        retry_after_is_honoured_and_clipped_to_what_is_left,
+        what_a_server_says_to_a_success_is_shown,
+        a_response_with_more_headers_than_are_read_counts_by_its_status,
+        a_location_that_is_not_ascii_is_shown,
+        a_url_that_cannot_be_meant_is_refused_before_the_run,
         secrets_of_the_delivery_reach_the_server_and_nothing_else,
         text_of_the_server_cannot_move_the_cursor_or_forge_a_line,
         a_fleet_is_sent_over_one_connection_in_the_order_of_its_names,
@@ -37,7 +40,7 @@ pub fn step() -> Step {
 }
 
 /// Runs the step against a plain server.
-fn against(server: &Scripted, settings: &[(&str, &str)]) -> Ended {
+pub fn against(server: &Scripted, settings: &[(&str, &str)]) -> Ended {
     step().to(server.url()).settings(settings.iter().copied()).run()
 }
 
@@ -101,7 +104,7 @@ fn every_other_status_is_final_and_shows_the_servers_first_line() {
         } else {
             format!("HTTP {}: what the server says (1 attempt)", &code[..3])
         };
-        failed(&against(&server, &[]), &said, "  check ");
+        failed(&against(&server, &[]), &said, "  hint: check ");
         attempts(&server, 1);
     }
 }
@@ -221,26 +224,52 @@ fn nobody_listening_and_an_unknown_name_are_told_apart() {
     end.expect_log("attempt 1: the server's name does not resolve; next attempt in");
 }
 
-fn retry_after_is_honoured_and_clipped_to_what_is_left() {
-    let later = |header: &str| Act::Answer(answer("503 Busy", &[header], "later"));
-    for (header, pause) in [
-        ("Retry-After: 0", "next attempt in 0.0 s"),
-        ("Retry-After: Tue, 21 Apr 2020 10:30:00 GMT", "next attempt in 0.0 s"),
-        ("Retry-After: 1", "next attempt in 1.0 s"),
-    ] {
-        let server = Scripted::http([later(header), ok()]);
-        let end = against(&server, &[("retry_for", "20s")]);
-        end.expect_delivered();
-        end.expect_log(pause);
-        attempts(&server, 2);
+fn what_a_server_says_to_a_success_is_shown() {
+    let said = "not kept, a newer status is there";
+    let server = Scripted::http([Act::Answer(answer("200 OK", &[], &format!("\n {said}\nand more\n")))]);
+    against(&server, &[]).expect_delivered().expect_log(&format!("\n        the server says: {said}\n"));
+    let server = Scripted::http([Act::Answer(answer("200 OK", &[], " \n"))]);
+    against(&server, &[]).expect_delivered().expect_no("the server says");
+    let server = Scripted::http([Act::Answer(answer("200 OK", &[], "\x1b[2J✓ c4n4ry"))]);
+    let end = against(&server, &[("status_server_token", "c4n4ry")]);
+    end.expect_delivered().expect_log(r"the server says: \u{1b}[2J✓ ********");
+    // A fleet hears the same for each host.
+    let newer = Act::Answer(answer("200 OK", &[], said));
+    let server = Scripted::http([ok(), newer, ok()]);
+    let end = fleet(&server);
+    end.expect_delivered()
+        .expect_log("web1: the server says: kept")
+        .expect_log(&format!("web2: the server says: {said}"));
+    assert_eq!(end.stdout.matches("the server says").count(), 2, "{end}");
+}
+
+fn a_response_with_more_headers_than_are_read_counts_by_its_status() {
+    let many: Vec<String> = (0..150).map(|number| format!("X-Number-{number}: {number}")).collect();
+    let many: Vec<&str> = many.iter().map(String::as_str).collect();
+    let with = |status: &str| Act::Answer(answer(status, &many, "kept"));
+    let server = Scripted::http([with("200 OK")]);
+    against(&server, &[]).expect_delivered();
+    attempts(&server, 1);
+    let server = Scripted::http([with("503 Busy"), with("204 Nothing")]);
+    let end = against(&server, &[]);
+    end.expect_code(0).expect_log("attempt 1: HTTP 503: ").expect_log("✓ Status update successful (HTTP 204)");
+    let server = Scripted::http([with("403 No")]);
+    failed(&against(&server, &[]), "HTTP 403: Forbidden (1 attempt)", "status_server_token");
+}
+
+fn a_location_that_is_not_ascii_is_shown() {
+    let server = Scripted::http([Act::Answer(answer("302 Moved", &["Location: /anmelden/für-alle"], ""))]);
+    failed(&against(&server, &[]), "HTTP 302: it redirects to /anmelden/für-alle", "write the address it redirects to");
+}
+
+fn a_url_that_cannot_be_meant_is_refused_before_the_run() {
+    let server = Scripted::keeping();
+    let host = server.address.ip();
+    for wrong in [":99999", ":65536", ":80a", ":-1", ":0", ":", ":abc", ":+80", ":8 0"] {
+        let end = step().to(format!("http://{host}{wrong}")).setting("status_server_token", "t0ken").run();
+        end.expect_code(1).expect_error("`gitops_status_server_url` h").expect_no("[1/4]");
     }
-    // An hour is cut to what `retry_for` leaves, with some of it kept for the attempt itself.
-    let server = Scripted::http([later("Retry-After: 3600"), ok()]);
-    against(&server, &[("retry_for", "4s")]).expect_delivered();
-    attempts(&server, 2);
-    let server = Scripted::http((0..50).map(|_| later("Retry-After: 3600")));
-    failed(&against(&server, &[("retry_for", "4s")]), "HTTP 503: later (2 attempts)", "raise `retry_for`");
-    attempts(&server, 2);
+    assert!(server.requests().is_empty());
 }
 
 fn secrets_of_the_delivery_reach_the_server_and_nothing_else() {
@@ -284,7 +313,7 @@ fn fleet(server: &Scripted) -> Ended {
     step().replay("a_fleet_was_in_sync").without("server_name").setting("per_host", "true").to(server.url()).run()
 }
 
-fn servers(requests: &[Request]) -> Vec<String> {
+pub fn servers(requests: &[Request]) -> Vec<String> {
     let server = |request: &Request| {
         serde_json::from_str::<serde_json::Value>(&request.body).unwrap()["server"].as_str().unwrap().to_owned()
     };

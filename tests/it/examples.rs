@@ -102,7 +102,8 @@ fn the_deploy_playbook_itself_can_be_the_check() {
     let server = Scripted::keeping();
     let etc = step.target();
     let step = step.to(server.url()).setting("playbook", "ansible/playbooks/deploy.yml");
-    step.setting("relative_to", text(&etc)).run().expect_code(0);
+    let step = step.setting("relative_to", text(&etc));
+    step.run().expect_code(0);
     assert!(server.bodies()[0].contains(r#""files":[{"name":"rsyslog.conf"}]"#), "{:?}", server.bodies());
     assert_eq!(fs::read_to_string(etc.join("rsyslog.conf")).unwrap(), "# by hand\n");
 }

@@ -12,6 +12,7 @@ mod harness;
 mod tidy;
 mod settings;
 mod delivery;
+mod retries;
 mod tls;
 mod proxies;
 mod payload;
@@ -40,6 +41,7 @@ fn main() -> ExitCode {
         tidy::suite(),
         settings::suite(),
         delivery::suite(),
+        retries::suite(),
         tls::suite(),
         proxies::suite(),
         payload::suite(),

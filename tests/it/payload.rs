@@ -3,6 +3,7 @@
 use std::fs;
 use std::process::Command;
 
+use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::delivery::failed;
@@ -23,6 +24,8 @@ pub fn suite() -> Suite {
         drift_ends_with_2_only_where_that_is_asked_for,
         a_payload_file_is_whole_or_not_there,
         a_full_disk_leaves_the_old_payload_file_alone,
+        only_a_regular_file_is_taken_for_the_payload,
+        a_run_that_claims_nothing_leaves_no_earlier_status,
     )
 }
 
@@ -122,10 +125,11 @@ fn a_payload_file_is_whole_or_not_there() {
     assert_eq!(fs::read_to_string(&file).unwrap(), format!("{}\n", server.bodies()[0]));
 
     let server = Scripted::http([ok()]);
-    for (path, check) in [("/proc/payload.json", "check `payload_file`"), ("/nonexistent/x", "check `payload_file`")] {
-        let end = Step::new().to(server.url()).setting("payload_file", path).run();
-        failed(&end, &format!("cannot write the payload to `{path}`"), check);
-    }
+    let end = Step::new().to(server.url()).setting("payload_file", "/proc/payload.json").run();
+    failed(&end, "cannot write the payload to `/proc/payload.json`", "check `payload_file`");
+    let end = Step::new().to(server.url()).setting("payload_file", "/nonexistent/x").run();
+    failed(&end, "`payload_file` names `/nonexistent/x`, which cannot be written", "a directory that exists");
+    end.expect_no("[1/4]");
     assert!(server.requests().is_empty());
 }
 
@@ -168,4 +172,57 @@ fn a_full_disk_leaves_the_old_payload_file_alone() -> Result<(), NotRun> {
     assert!(end.stdout.ends_with("payload.json\nold\n"), "{end}");
     assert!(server.requests().is_empty());
     Ok(())
+}
+
+fn only_a_regular_file_is_taken_for_the_payload() {
+    let server = Scripted::keeping();
+    let step = Step::new().to(server.url());
+    let path = |name: &str| step.path("target").join(name);
+    let _socket = std::os::unix::net::UnixListener::bind(path("socket")).unwrap();
+    fs::create_dir(path("directory")).unwrap();
+    // Not a device itself: a program that is wrong here would replace it.
+    std::os::unix::fs::symlink("/dev/null", path("link")).unwrap();
+    for (name, said) in [("socket", "a socket"), ("directory", "a directory"), ("link", "a symbolic link")] {
+        let end = step.again().setting("payload_file", text(&path(name))).run();
+        failed(
+            &end,
+            &format!("`payload_file` names `{}`, which is {said}", path(name).display()),
+            "write the path of a file",
+        );
+        end.expect_no("[1/4]");
+        assert!(!fs::symlink_metadata(path(name)).unwrap().is_file(), "{name} was replaced");
+    }
+    assert!(server.requests().is_empty());
+}
+
+fn a_run_that_claims_nothing_leaves_no_earlier_status() {
+    let server = Scripted::keeping();
+    let step = Step::new().to(server.url());
+    let file = step.path("payload.json");
+    let step = step.setting("payload_file", text(&file));
+    let claims_nothing: [fn(Step) -> Step; 4] = [
+        |step| step.replay("nothing_was_verified"),
+        |step| step.setting("timeout", "no").setting("check", "maybe"),
+        |step| step.setting("playbook", "nonexistent.yml"),
+        |step| step.env("TMPDIR", "/nonexistent"),
+    ];
+    for changed in claims_nothing {
+        fs::write(&file, "old").unwrap();
+        changed(step.again()).run().expect_code(1);
+        assert!(!file.exists());
+    }
+    fs::write(&file, "old").unwrap();
+    let mut running = step.again().ends("timed out").prints("it waits\n").start();
+    running.wait_for("it waits").signal(Signal::TERM);
+    running.end().expect_code(143);
+    assert!(!file.exists());
+    let step = step.ends("exited 0");
+    // What is sent is kept, whatever comes of it; so is what is known to be unknown.
+    fs::write(&file, "old").unwrap();
+    let unknown = step.again().replay("nothing_was_verified").setting("report_unknown", "true");
+    unknown.run().expect_code(1);
+    assert!(fs::read_to_string(&file).unwrap().contains("UNKNOWN"));
+    let refused = Scripted::http([crate::harness::server::status("403 No")]);
+    step.replay("everything_was_as_it_should_be").to(refused.url()).run().expect_code(1);
+    assert!(fs::read_to_string(&file).unwrap().contains("SYNCED"));
 }

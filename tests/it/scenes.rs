@@ -121,7 +121,7 @@ impl Scene {
     }
 
     fn status(&self, events: &[u8]) -> SyncStatus {
-        let seen = collect(events, NONCE, &self.settings.ignore);
+        let seen = collect(events, NONCE, &self.settings);
         judge(&self.settings, &self.ending, &seen).status
     }
 }

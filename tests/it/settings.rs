@@ -27,6 +27,15 @@ pub fn suite() -> Suite {
         the_user_of_the_url_becomes_basic_auth,
         the_pipeline_fills_in_what_is_not_set,
         help_lists_every_setting_and_other_arguments_are_refused,
+        what_can_be_known_before_the_run_is_told_at_once,
+        a_list_of_which_nothing_is_left_is_named,
+        headers_that_the_plugin_sets_itself_are_refused,
+        the_password_of_the_url_is_masked_as_typed,
+        further_environment_reaches_ansible_and_is_masked,
+        a_waiver_that_has_ended_is_told_and_counts_no_more,
+        names_of_other_plugins_are_answered,
+        certificates_and_vaults_are_looked_at,
+        every_setting_of_the_table_is_read,
     )
 }
 
@@ -60,7 +69,7 @@ fn each_wrong_setting_gets_one_line_with_its_name_its_value_and_the_remedy() {
     for (name, value, parts) in [
         ("gitops_status_server_url", "", &["not set", "http://gitops-status-server"][..]),
         ("gitops_status_server_url", "status:80", &["http://"]),
-        ("gitops_status_server_url", "http://", &["no URL"]),
+        ("gitops_status_server_url", "http://", &["names no host"]),
         ("gitops_status_server_url", "http://s/api/status", &["/api/status", "base URL alone"]),
         ("gitops_status_server_url", "http://s/?a=b", &["query"]),
         ("repo_name", " ", &["not set"]),
@@ -212,4 +221,163 @@ fn help_lists_every_setting_and_other_arguments_are_refused() {
     }
     assert_eq!(called("--version").stdout, concat!("plugin-gitops-status ", env!("CARGO_PKG_VERSION"), "\n"));
     called("--dry-run").expect_code(1);
+}
+
+fn what_can_be_known_before_the_run_is_told_at_once() {
+    let lines = problems(&[
+        ("gitops_status_server_url", "http://status:99999"),
+        ("timeout", "90"),
+        ("playbook", "none.yml"),
+        ("inventory", "none.ini"),
+        ("ansible_config", "/"),
+        ("galaxy_requirements", "none.yml"),
+        ("ca_cert", "/nonexistent.pem"),
+        ("payload_file", "/nonexistent/payload.json"),
+        ("sever_name", "x"),
+    ]);
+    assert_eq!(lines.len(), 9, "{lines:?}");
+    for part in [
+        "`gitops_status_server_url` has a port",
+        "`timeout` is",
+        "playbook `none.yml` does not exist",
+        "inventory `none.ini` does not exist",
+        "`ansible_config` names `/`, which is a directory",
+        "`galaxy_requirements` names `none.yml`",
+        "which `ca_cert` names",
+        "`payload_file` names",
+        "did you mean `server_name`",
+    ] {
+        assert!(lines.iter().any(|line| line.contains(part)), "{part} is missing in {lines:?}");
+    }
+}
+
+fn a_list_of_which_nothing_is_left_is_named() {
+    for name in
+        ["playbook", "inventory", "limit", "tags", "skip_tags", "args", "ignore", "ignore_tasks", "ignore_plays"]
+    {
+        for value in [",", " , ,", "[]", r#"[""]"#, "[null]"] {
+            // One that names hosts and not files is Ansible's to read.
+            if name == "inventory" && value.contains(',') {
+                continue;
+            }
+            let lines = problems(&[(name, value)]);
+            assert_eq!(lines.len(), 1, "{name}={value}: {lines:?}");
+            assert!(
+                lines[0].starts_with(&format!("`{name}` is ")) && lines[0].contains("without an item"),
+                "{lines:?}"
+            );
+        }
+        let unset = with(&[(name, "")]).dry();
+        unset.run().expect_code(i32::from(name == "playbook"));
+    }
+}
+
+fn headers_that_the_plugin_sets_itself_are_refused() {
+    for name in
+        ["Content-Type", "content-length", "Host", "Idempotency-Key", "USER-AGENT", "Transfer-Encoding", "Expect"]
+    {
+        let lines = problems(&[("headers", &format!(r#"{{"{name}":"x"}}"#))]);
+        assert!(lines.len() == 1 && lines[0].contains(&format!("`{name}`")), "{lines:?}");
+    }
+    let header = r#"{"authorization":"Basic x"}"#;
+    for other in [("status_server_token", "t"), ("gitops_status_server_url", "http://me:pass@127.0.0.1:1")] {
+        let lines = problems(&[("headers", header), other]);
+        assert!(lines.len() == 1 && lines[0].contains("`authorization`"), "{lines:?}");
+    }
+    let server = Scripted::http([ok()]);
+    with(&[("headers", header)]).to(server.url()).run().expect_delivered();
+    assert_eq!(server.requests()[0].header("authorization"), Some("Basic x"));
+    let lines = problems(&[("headers", r#"{"X-A":"1","x-a":"2"}"#)]);
+    assert!(lines.len() == 1 && lines[0].contains("twice"), "{lines:?}");
+}
+
+fn the_password_of_the_url_is_masked_as_typed() {
+    let server = Scripted::keeping();
+    let url = format!("http://me:p%40ss%2Fw0rd@{}", server.address);
+    let step = with(&[("gitops_status_server_url", &url)]).prints(&format!("{url} p@ss/w0rd\n"));
+    step.run().expect_delivered().expect_log("http://me:********@").expect_no("p%40ss%2Fw0rd").expect_no("p@ss/w0rd");
+    let url = format!("http://t0ken-alone@{}", server.address);
+    with(&[("gitops_status_server_url", &url)]).prints(&url).run().expect_delivered().expect_no("t0ken-alone");
+}
+
+fn further_environment_reaches_ansible_and_is_masked() {
+    let value = r#"{"HCLOUD_TOKEN":"c4n4ry-1","ANSIBLE_HASHI_VAULT_TOKEN":"c4n4ry-2","COUNT":12345}"#;
+    let step = with(&[("environment", value), ("ansible_env", r#"{"ANSIBLE_GALAXY_SERVER_HUB_TOKEN":"seen"}"#)]).dry();
+    let step = step.prints("c4n4ry-1 c4n4ry-2 12345\n");
+    let end = step.run();
+    end.expect_code(0).expect_no("c4n4ry").expect_no("12345");
+    end.expect_log("warning: `ansible_env` holds `ANSIBLE_GALAXY_SERVER_HUB_TOKEN`")
+        .expect_log("move it to `environment`");
+    let environment = step.asked().environment;
+    for (name, value) in [("HCLOUD_TOKEN", "c4n4ry-1"), ("ANSIBLE_HASHI_VAULT_TOKEN", "c4n4ry-2"), ("COUNT", "12345")] {
+        assert_eq!(environment.get(name).map(String::as_str), Some(value));
+    }
+    assert!(!environment.keys().any(|name| name.starts_with("PLUGIN_")), "{environment:?}");
+    for (name, said) in [("PLUGIN_X", "not passed on"), ("CI_X", "not passed on"), ("HOME", "the plugin sets itself")] {
+        let lines = problems(&[("environment", &format!(r#"{{"{name}":"c4n4ry"}}"#))]);
+        assert!(lines.len() == 1 && lines[0].contains(said) && !lines[0].contains("c4n4ry"), "{lines:?}");
+    }
+}
+
+fn a_waiver_that_has_ended_is_told_and_counts_no_more() {
+    let step = with(&[]).dry().replay("files_differed").setting("fail_on_drift", "yes");
+    let waived = |until: &str| {
+        let waiver = format!(r#"[{{"match":"*rsyslog.conf","until":"{until}","reason":"moves in spring"}}]"#);
+        step.again().setting("ignore", waiver).run()
+    };
+    let end = waived("2020-01-31");
+    end.expect_log(
+        "warning: `*rsyslog.conf` in `ignore` ended on 2020-01-31 and counts again (reason: moves in spring)",
+    );
+    assert!(end.payload().contains("OUT_OF_SYNC"), "{end}");
+    let end = waived("9999-12-31");
+    assert!(end.payload().contains(r#""sync_status":"SYNCED""#), "{end}");
+    end.expect_no("warning: ");
+}
+
+fn names_of_other_plugins_are_answered() {
+    for (name, said) in [
+        ("private_key", "use `ssh_private_key`"),
+        ("ssh_key", "use `ssh_private_key`"),
+        ("known_hosts", "use `ssh_known_hosts`"),
+        ("url", "use `gitops_status_server_url`"),
+        ("token", "use `status_server_token`"),
+        ("vault_id", "use `vault_passwords`"),
+        ("diff", "remove it"),
+        ("connection", "ansible_connection"),
+        ("module_path", "ANSIBLE_LIBRARY"),
+        ("something_else", "plugin.md"),
+    ] {
+        let lines = problems(&[(name, "x")]);
+        assert_eq!(lines.len(), 1, "{lines:?}");
+        assert!(lines[0].starts_with(&format!("`{name}` is not a setting; ")) && lines[0].contains(said), "{lines:?}");
+    }
+}
+
+fn certificates_and_vaults_are_looked_at() {
+    for (settings, said) in [
+        (&[("ssh_certificate", "ssh-ed25519-cert-v01@openssh.com AAAA me")][..], "without `ssh_private_key`"),
+        (&[("ssh_certificate", "ssh-ed25519 AAAA me"), ("ssh_private_key", "x")], "is no ssh certificate"),
+        (&[("vault_passwords", r#"{"a b":"x"}"#)], "no vault id"),
+        (&[("vault_passwords", r#"{"default":"x"}"#), ("vault_password", "y")], "remove one"),
+        (&[("vault_passwords", r#"{"prod":""}"#)], "no password for the id `prod`"),
+        (&[("vault_passwords", "c4n4ry")], "write a map"),
+    ] {
+        let lines = problems(settings);
+        assert!(lines.iter().any(|line| line.contains(said)), "{settings:?}: {lines:?}");
+        assert!(!format!("{lines:?}").contains("c4n4ry"), "{lines:?}");
+    }
+}
+
+/// A row without a reader would be a setting that does nothing.
+fn every_setting_of_the_table_is_read() {
+    let source = ["mod", "ansible", "access", "ignore", "variables", "status_server"]
+        .map(|name| crate::harness::read(format!("src/settings/{name}.rs")))
+        .concat();
+    for setting in TABLE {
+        let constant = format!("table::{}", setting.name.to_uppercase());
+        let read =
+            source.split(&constant).skip(1).any(|rest| !rest.starts_with(|c: char| c.is_alphanumeric() || c == '_'));
+        assert!(read, "nobody reads {constant}");
+    }
 }

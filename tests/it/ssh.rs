@@ -7,9 +7,10 @@ use std::process::{Command, Stdio};
 
 use crate::harness::ended::Ended;
 use crate::harness::server::Scripted;
+use crate::harness::sshd::Sshd;
 use crate::harness::step::Step;
+use crate::harness::succeeded;
 use crate::harness::suite::{Need, Suite, suite};
-use crate::harness::{root, succeeded};
 
 pub fn suite() -> Suite {
     suite!(
@@ -23,45 +24,42 @@ pub fn suite() -> Suite {
 }
 
 /// A server whose sshd listens on a loopback port, and a repository that manages one file of it, which is in sync.
-pub struct Server {
-    pub step: Step,
+struct Server {
+    step: Step,
     receiver: Scripted,
+    sshd: Sshd,
 }
 
 impl Server {
-    pub fn start() -> Self {
+    fn start() -> Self {
         let step = Step::ansible("in-sync").target_file("managed", "x");
         let receiver = Scripted::keeping();
         let step = step.to(receiver.url());
-        let server = Self { step, receiver };
-        let mut sshd = server.step.beside(root().join("tests/sshd.sh"));
-        // It is none of the step's processes.
-        succeeded(sshd.env("CASE_TMP", server.step.path("")).env_remove("TMPDIR"));
+        let sshd = Sshd::start(&step, "ssh");
+        let server = Self { step, receiver, sshd };
         server.inventory("");
         server
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    fn path(&self, name: &str) -> PathBuf {
         self.step.path(name)
     }
 
     /// Writes a file of the repository.
-    pub fn file(&self, name: &str, text: &str) {
+    fn file(&self, name: &str, text: &str) {
         self.step.again().file(name, text);
     }
 
-    pub fn of_sshd(&self, name: &str) -> String {
-        fs::read_to_string(self.path("ssh").join(name)).unwrap()
+    fn of_sshd(&self, name: &str) -> String {
+        self.sshd.read(name)
     }
 
-    /// The known host line of a server with another key: that of the key which may log in.
     fn another_key(&self) -> String {
-        let known_hosts = self.of_sshd("known_hosts");
-        known_hosts.split(' ').next().unwrap().to_owned() + " " + self.of_sshd("key.pub").rsplit_once(' ').unwrap().0
+        self.sshd.another_key()
     }
 
     /// The inventory, with further variables of its one host.
-    pub fn inventory(&self, variables: &str) {
+    fn inventory(&self, variables: &str) {
         let port = self.of_sshd("port");
         let line = format!(
             "web1 ansible_host=127.0.0.1 ansible_port={} ansible_python_interpreter=/usr/bin/python3 {variables}\n",
@@ -114,12 +112,6 @@ impl Server {
         let mut exit = Command::new("ssh");
         options(exit.args(["-O", "exit"]));
         Master(exit)
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        assert!(Command::new("kill").arg(self.of_sshd("pid").trim()).status().unwrap().success());
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use plugin_gitops_status::{Failure, FailureKind, Progress, TABLE, messages::progress};
+use plugin_gitops_status::{Failure, FailureKind, Peer, Progress, TABLE, messages::progress};
 
 use crate::harness::suite::{Suite, suite};
 use crate::harness::{read, root};
@@ -179,13 +179,14 @@ fn the_documents_stay_short_enough_to_be_read() {
 }
 
 fn what_readme_says_of_a_failed_delivery_is_what_the_log_says() {
-    use FailureKind::{Certificate, Connection, Dns, Protocol, Status, Timeout};
+    use FailureKind::{Certificate, Connection, Dns, Handshake, Protocol, Status, Timeout};
     let readme = read("README.md");
     for kind in [
         Dns,
         Connection,
         Timeout,
         Certificate,
+        Handshake,
         Protocol,
         Status(302),
         Status(400),
@@ -193,12 +194,12 @@ fn what_readme_says_of_a_failed_delivery_is_what_the_log_says() {
         Status(404),
         Status(503),
     ] {
-        let failure = Failure { kind, cause: "why".to_owned(), retry_after: None };
+        let failure = Failure { kind, peer: Peer::StatusServer, cause: "why".to_owned(), retry_after: None };
         let undelivered = Progress::Undelivered { server: None, failure: &failure, attempts: 1 };
         let lines: Vec<String> = progress(&undelivered).iter().map(|line| line.painted(false)).collect();
         let said = lines[0].strip_prefix("cannot deliver the status: ").unwrap();
         let symptom = said.split([':', '(']).next().unwrap().trim();
-        let row = format!("| `{symptom}` | {} |", lines[1].trim().strip_prefix("check ").unwrap());
+        let row = format!("| `{symptom}` | {} |", lines[1].trim().strip_prefix("hint: check ").unwrap());
         assert!(readme.contains(&row), "README needs {row}");
     }
 }
@@ -206,8 +207,8 @@ fn what_readme_says_of_a_failed_delivery_is_what_the_log_says() {
 /// The reasons and remedies that README quotes are the log's own words.
 fn the_reasons_of_readme_are_the_logs_words() {
     let readme = read("README.md");
-    let words: String =
-        sources(&root().join("src/verdict")).iter().map(|file| fs::read_to_string(file).unwrap()).collect();
+    let files = ["src/verdict", "src/ansible/modules"].map(|place| sources(&root().join(place))).concat();
+    let words: String = files.iter().map(|file| fs::read_to_string(file).unwrap()).collect();
     let (_, table) = readme.split_once("| the log says | what helps |\n|---|---|\n").unwrap();
     let quoted: Vec<&str> =
         table.lines().take_while(|line| line.starts_with("| `")).map(|line| line.split('`').nth(1).unwrap()).collect();

@@ -3,12 +3,20 @@
 use std::fs;
 
 use crate::delivery::{attempts, failed, step};
-use crate::harness::server::{Act, Authority, Scripted, ok};
+use crate::harness::server::{Act, Authority, Scripted, ok, self_signed};
 use crate::harness::step::text;
 use crate::harness::suite::{Suite, suite};
 
 pub fn suite() -> Suite {
-    suite!("tls", [], certificates_are_verified_and_a_refusal_is_final, tls_faults_end_in_time,)
+    suite!(
+        "tls",
+        [],
+        certificates_are_verified_and_a_refusal_is_final,
+        tls_faults_end_in_time,
+        a_self_signed_certificate_is_accepted_as_exactly_that,
+        a_ca_cert_is_read_even_where_nothing_is_verified,
+        a_handshake_that_fails_is_told_in_words,
+    )
 }
 
 fn certificates_are_verified_and_a_refusal_is_final() {
@@ -59,4 +67,59 @@ fn tls_faults_end_in_time() {
     // Plain HTTP where TLS is spoken.
     let server = Scripted::http([ok()]);
     step().to(server.https_url()).setting("retry_for", "2s").run().expect_code(1);
+}
+
+fn a_self_signed_certificate_is_accepted_as_exactly_that() {
+    let (pem, config) = self_signed("localhost", 2999);
+    let (other_pem, other) = self_signed("localhost", 2999);
+    let server = Scripted::https([ok()], config);
+    step().to(server.https_url()).setting("ca_cert", &pem).run().expect_delivered();
+    // As one of several, too.
+    let server = Scripted::https([ok()], other);
+    step().to(server.https_url()).setting("ca_cert", format!("{pem}{other_pem}")).run().expect_delivered();
+
+    let (_, unknown) = self_signed("localhost", 2999);
+    let (expired_pem, expired) = self_signed("localhost", 2001);
+    let (elsewhere_pem, elsewhere) = self_signed("other.example", 2999);
+    for (pem, config, cause) in [
+        (pem, unknown, "its certificate is self-signed or an authority's own, and not the one of `ca_cert`"),
+        (expired_pem, expired, "its certificate has expired"),
+        (elsewhere_pem, elsewhere, "its certificate is for another name"),
+    ] {
+        let server = Scripted::https([ok()], config);
+        let end = step().to(server.https_url()).setting("ca_cert", pem).run();
+        failed(&end, &format!("the server is not trusted: {cause}"), "check `ca_cert`");
+        assert!(server.requests().is_empty());
+    }
+    // A certificate that an unknown authority has signed is accepted as exactly that as well.
+    let authority = Authority::new("nobody");
+    let (pem, config) = authority.signed("localhost", 2999);
+    let server = Scripted::https([ok()], config);
+    step().to(server.https_url()).setting("ca_cert", pem).run().expect_delivered();
+}
+
+fn a_ca_cert_is_read_even_where_nothing_is_verified() {
+    let good = Authority::new("ours").pem();
+    let cut: String = good.lines().take(4).collect::<Vec<_>>().join("\n");
+    let garbage = "-----BEGIN CERTIFICATE-----\n!!!!\n-----END CERTIFICATE-----\n".to_owned();
+    let no_certificate = "-----BEGIN CERTIFICATE-----\naGVsbG8=\n-----END CERTIFICATE-----\n".to_owned();
+    for (pem, said) in
+        [(cut, "cut off or damaged"), (garbage, "cut off or damaged"), (no_certificate, "no certificate between")]
+    {
+        for further in [&[][..], &[("insecure_skip_verify", "true")], &[("dry_run", "true")]] {
+            for url in ["http://127.0.0.1:1", "https://127.0.0.1:1"] {
+                let end = step().to(url).setting("ca_cert", &pem).settings(further.iter().copied()).run();
+                end.expect_code(1).expect_error(said).expect_error("`ca_cert`").expect_no("[1/4]");
+            }
+        }
+    }
+}
+
+fn a_handshake_that_fails_is_told_in_words() {
+    // The alert handshake_failure, which a server sends that has a key of a kind nobody offered.
+    let alert = || Act::AnswerAtOnce("\x15\x03\x03\x00\x02\x02\x28".to_owned());
+    let server = Scripted::http([alert(), alert()]);
+    let end = step().to(server.https_url()).setting("ca_cert", Authority::new("ours").pem()).run();
+    let said = "the TLS handshake failed: it knows no TLS version, cipher or key that this plugin knows (1 attempt)";
+    failed(&end, said, "its key is RSA, P-256, P-384 or Ed25519 (not P-521)");
 }

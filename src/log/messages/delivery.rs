@@ -1,7 +1,7 @@
 //! The payload and its delivery.
 
 use super::{Line, Tone, cancelled_while_sending, counted, listed};
-use crate::delivery::failure::{Failure, FailureKind};
+use crate::delivery::failure::{Failure, FailureKind, NamedProxy, Peer};
 use crate::delivery::payload::Payloads;
 use crate::delivery::{Delivery, Progress};
 use crate::settings::Destination;
@@ -29,7 +29,7 @@ pub fn payloads(payloads: &Payloads, dry_run: bool) -> Vec<Line> {
 /// The fourth heading.
 pub fn posting(destination: &Destination, count: usize) -> Line {
     let text = match destination {
-        Destination::DryRun => "[4/4] Dry run, nothing is sent".to_owned(),
+        Destination::DryRun { .. } => "[4/4] Dry run, nothing is sent".to_owned(),
         Destination::Server(_) if count == 0 => "[4/4] Nothing is sent".to_owned(),
         Destination::Server(server) => format!("[4/4] POST {}", server.endpoint),
     };
@@ -44,12 +44,29 @@ pub fn progress(progress: &Progress<'_>) -> Vec<Line> {
             let next = format!("; next attempt in {:.1} s", pause.as_secs_f64());
             vec![Line::new(Tone::Warning, format!("        {whose}attempt {attempt}: {}{next}", failed(failure)))]
         }
+        Progress::Said { server, line } => {
+            let whose = server.map(|server| format!("{server}: ")).unwrap_or_default();
+            vec![Line::new(Tone::Plain, format!("        {whose}the server says: {line}"))]
+        }
         Progress::Undelivered { server, failure, attempts } => {
             let whose = server.map(|server| format!(" of {server}")).unwrap_or_default();
             let attempts = counted(*attempts as usize, "attempt");
             vec![
                 Line::new(Tone::Error, format!("cannot deliver the status{whose}: {} ({attempts})", failed(failure))),
-                Line::new(Tone::Remedy, format!("  check {}", to_check(failure.kind))),
+                Line::new(Tone::Remedy, format!("  hint: check {}", to_check(failure))),
+            ]
+        }
+        Progress::NotTried { servers } => {
+            let count = counted(servers.len(), "host");
+            let servers = servers.join(", ");
+            vec![
+                Line::new(
+                    Tone::Error,
+                    format!(
+                        "cannot deliver the status of {count}: the time was over before they were tried: {servers}"
+                    ),
+                ),
+                Line::new(Tone::Remedy, "  hint: mend what failed above, or raise `retry_for`"),
             ]
         }
     }
@@ -68,18 +85,63 @@ pub fn delivered(delivery: &Delivery) -> Vec<Line> {
 }
 
 fn failed(failure: &Failure) -> String {
-    let cause = &failure.cause;
-    match failure.kind {
+    match &failure.peer {
+        Peer::StatusServer | Peer::Loopback => failed_at_server(failure),
+        Peer::Proxy(proxy) => failed_at_proxy(failure, &named(proxy)),
+        Peer::ThroughProxy(proxy) => format!("{}; it came through {}", failed_at_server(failure), named(proxy)),
+    }
+}
+
+fn named(NamedProxy { url, variable }: &NamedProxy) -> String {
+    format!("the proxy {url} (from `{variable}`)")
+}
+
+fn failed_at_server(Failure { kind, cause, .. }: &Failure) -> String {
+    match kind {
         FailureKind::Dns => "the server's name does not resolve".to_owned(),
         FailureKind::Connection => format!("the connection failed: {cause}"),
         FailureKind::Timeout => "no answer in time".to_owned(),
         FailureKind::Certificate => format!("the server is not trusted: {cause}"),
+        FailureKind::Handshake => format!("the TLS handshake failed: {cause}"),
         FailureKind::Protocol => format!("the exchange failed: {cause}"),
         FailureKind::Status(status) => format!("HTTP {status}: {cause}"),
     }
 }
 
-fn to_check(kind: FailureKind) -> &'static str {
+fn failed_at_proxy(Failure { kind, cause, .. }: &Failure, proxy: &str) -> String {
+    match kind {
+        FailureKind::Dns => format!("the name of {proxy} does not resolve"),
+        FailureKind::Connection => format!("the connection to {proxy} failed: {cause}"),
+        FailureKind::Timeout => format!("{proxy} did not answer in time"),
+        FailureKind::Certificate => format!("{proxy} is not trusted: {cause}"),
+        FailureKind::Handshake => format!("the TLS handshake with {proxy} failed: {cause}"),
+        FailureKind::Protocol => format!("the exchange with {proxy} failed: {cause}"),
+        FailureKind::Status(407) => format!("{proxy} asks for a user and password (HTTP 407)"),
+        FailureKind::Status(status) => format!("{proxy} answers HTTP {status}: {cause}"),
+    }
+}
+
+fn to_check(failure: &Failure) -> String {
+    match (&failure.peer, failure.kind) {
+        (Peer::Proxy(NamedProxy { variable, .. }), FailureKind::Status(407)) => {
+            format!("`{variable}`: write the user and password into its URL, as http://USER:PASSWORD@HOST:PORT")
+        }
+        (Peer::Proxy(NamedProxy { variable, .. }), _) => {
+            format!("`{variable}` of this step or its agent; or list the status server's host in `NO_PROXY`")
+        }
+        (Peer::ThroughProxy(NamedProxy { variable, .. }), kind) => {
+            format!("{}; if the proxy itself has answered, check `{variable}`", to_check_of_server(kind))
+        }
+        (Peer::Loopback, FailureKind::Connection) => {
+            "that the status server runs, its port, and that `gitops_status_server_url` is right: inside a container, \
+             localhost is the container itself"
+                .to_owned()
+        }
+        (Peer::StatusServer | Peer::Loopback, kind) => to_check_of_server(kind).to_owned(),
+    }
+}
+
+fn to_check_of_server(kind: FailureKind) -> &'static str {
     match kind {
         FailureKind::Dns => "the host name in `gitops_status_server_url`, and that this step may use the cluster's DNS",
         FailureKind::Connection => {
@@ -90,6 +152,9 @@ fn to_check(kind: FailureKind) -> &'static str {
         }
         FailureKind::Certificate => {
             "`ca_cert`, the host name in `gitops_status_server_url`, and the server's certificate"
+        }
+        FailureKind::Handshake => {
+            "that the server speaks TLS 1.2 or newer, and that its key is RSA, P-256, P-384 or Ed25519 (not P-521)"
         }
         FailureKind::Protocol => "that `gitops_status_server_url` is the status server, with the right scheme and port",
         FailureKind::Status(300..=399) => {

@@ -1,17 +1,24 @@
-//! The result: what differs, what was left out, what could not be verified.
+//! The result: what differs, what was left out, what could not be verified, and what to write to ignore that.
+
+use std::collections::BTreeSet;
 
 use super::{Line, Tone, counted, listed, warning};
 use crate::evidence::collect::Evidence;
 use crate::evidence::ignore::UnusedGlob;
 use crate::settings::Settings;
-use crate::verdict::explain::{remedy, said, sentence};
+use crate::verdict::explain::{hint, hosts, many_depend, said, sentence};
 use crate::verdict::judge::{SyncStatus, Verdict};
 use crate::verdict::reason::Finding;
+use crate::verdict::waiver::Waivers;
 
 /// The second heading, what differs, what was left out, and why anything could not be verified.
 pub fn judged(settings: &Settings, verdict: &Verdict, seen: &Evidence) -> Vec<Line> {
-    let mut lines = vec![Line::new(Tone::Step, format!("[2/4] Read the result: {}", summary(verdict)))];
+    let mut lines = vec![Line::new(Tone::Step, format!("[2/4] Result: {}", summary(verdict)))];
     lines.extend(drift(verdict));
+    lines.extend(repaired(settings, seen));
+    if let Some(hosts) = hosts(&verdict.unseen) {
+        lines.push(warning(&format!("OUT_OF_SYNC is stated for {hosts}, and no task looked at it")));
+    }
     let ignored: Vec<String> = verdict
         .hosts
         .iter()
@@ -24,19 +31,41 @@ pub fn judged(settings: &Settings, verdict: &Verdict, seen: &Evidence) -> Vec<Li
     for UnusedGlob { setting, glob } in &ignored.unused {
         lines.push(warning(&format!("`{setting}` holds `{glob}`, which matched nothing; check the name or remove it")));
     }
-    if verdict.complete() {
-        return lines;
+    if !verdict.complete() {
+        lines.extend(unverified(settings, verdict));
     }
+    lines
+}
+
+/// Why the check is not complete, and what to write to ignore that.
+fn unverified(settings: &Settings, verdict: &Verdict) -> Vec<Line> {
     let heading = match verdict.status {
         SyncStatus::OutOfSync { .. } => "The check is not complete, more may differ:",
-        SyncStatus::Synced | SyncStatus::Unknown if settings.report.per_host => "Not every host can be judged:",
-        SyncStatus::Synced | SyncStatus::Unknown => "Nothing can be claimed:",
+        SyncStatus::Synced | SyncStatus::Unknown if settings.report.per_host => {
+            "The status of some hosts is unknown because:"
+        }
+        SyncStatus::Synced | SyncStatus::Unknown => "Status unknown because:",
     };
-    lines.push(Line::new(Tone::Error, heading));
+    let mut lines = vec![Line::new(Tone::Error, heading)];
     // A run that was cut off explains everything that is missing at its end.
     let cut_off = verdict.findings.iter().any(|finding| finding.reason.is_cut_off());
     let explained_by_it = |finding: &&Finding| cut_off && finding.reason.follows_from_cut_off();
-    lines.extend(verdict.findings.iter().filter(|finding| !explained_by_it(finding)).flat_map(explained));
+    let findings: Vec<&Finding> = verdict.findings.iter().filter(|finding| !explained_by_it(finding)).collect();
+    let mut folded = BTreeSet::new();
+    for (place, finding) in findings.iter().enumerate() {
+        let source = finding.reason.source();
+        let same: Vec<&Finding> = findings[place..]
+            .iter()
+            .copied()
+            .filter(|other| source.is_some() && other.reason.source() == source)
+            .collect();
+        match source {
+            Some(source) if !folded.insert(source) => {}
+            Some(_) if same.len() > 1 => lines.extend(depending(&same)),
+            Some(_) | None => lines.extend(explained(finding)),
+        }
+    }
+    lines.extend(to_paste(&Waivers::of(findings)));
     lines
 }
 
@@ -45,8 +74,45 @@ fn explained(finding: &Finding) -> Vec<Line> {
     notes.extend(said(finding));
     let notes = if notes.is_empty() { String::new() } else { format!(" ({})", notes.join("; ")) };
     let mut lines = vec![Line::new(Tone::Error, format!("  - {}{notes}", sentence(finding)))];
-    if let Some(remedy) = remedy(&finding.reason) {
-        lines.push(Line::new(Tone::Remedy, format!("    {remedy}")));
+    lines.extend(hint(&finding.reason).as_deref().map(hinted));
+    lines
+}
+
+/// Several tasks that depend on one unknown value.
+fn depending(findings: &[&Finding]) -> Vec<Line> {
+    let Some(source) = findings[0].reason.source() else { return Vec::new() };
+    let tasks: BTreeSet<&str> = findings.iter().filter_map(|finding| finding.reason.task_name()).collect();
+    let tasks: Vec<&str> = tasks.into_iter().collect();
+    let on: BTreeSet<String> = findings.iter().flat_map(|finding| finding.hosts.iter().cloned()).collect();
+    let on = hosts(&on.into_iter().collect::<Vec<_>>()).map(|hosts| format!("on {hosts}: ")).unwrap_or_default();
+    let mut lines = vec![Line::new(Tone::Error, format!("  - {on}{}", many_depend(source, &tasks)))];
+    lines.extend(hint(&findings[0].reason).as_deref().map(hinted));
+    lines
+}
+
+fn hinted(hint: &str) -> Line {
+    Line::new(Tone::Remedy, format!("    hint: {hint}"))
+}
+
+/// One block for the step's `settings:` that ignores all that can be ignored.
+fn to_paste(waivers: &Waivers) -> Vec<Line> {
+    let count = waivers.count();
+    if count == 0 {
+        return Vec::new();
+    }
+    let all = if waivers.incomplete { "the others" } else { "all of this" };
+    let mended = match waivers.better_mended {
+        0 => String::new(),
+        1 => " (a change of the playbook would be better for 1 of them)".to_owned(),
+        mended => format!(" (a change of the playbook would be better for {mended} of them)"),
+    };
+    let what = counted(count, if waivers.plays.is_empty() { "task" } else { "item" });
+    let mut lines = vec![Line::new(Tone::Remedy, format!("  to ignore {all}, paste {what} into `settings:`{mended}"))];
+    for (setting, globs) in [("ignore_tasks", &waivers.tasks), ("ignore_plays", &waivers.plays)] {
+        if !globs.is_empty() {
+            lines.push(Line::new(Tone::Remedy, format!("    {setting}:")));
+            lines.extend(globs.iter().map(|glob| Line::new(Tone::Remedy, format!("      - {glob}"))));
+        }
     }
     lines
 }
@@ -55,12 +121,10 @@ fn summary(verdict: &Verdict) -> String {
     let drifted = verdict.hosts.values().filter(|host| matches!(host.status, SyncStatus::OutOfSync { .. })).count();
     let status = verdict.status.word();
     match &verdict.status {
-        SyncStatus::Synced => {
-            format!("{status}, everything asked for was checked on {}", counted(verdict.hosts.len(), "host"))
-        }
-        SyncStatus::OutOfSync { files } if drifted == 0 => format!("{status}, {}", counted(files.len(), "file")),
+        SyncStatus::Synced => format!("{status} ({}, fully checked)", counted(verdict.hosts.len(), "host")),
+        SyncStatus::OutOfSync { files } if drifted == 0 => format!("{status} ({})", counted(files.len(), "file")),
         SyncStatus::OutOfSync { files } => {
-            format!("{status}, {} on {}", counted(files.len(), "file"), counted(drifted, "host"))
+            format!("{status} ({} on {})", counted(files.len(), "file"), counted(drifted, "host"))
         }
         SyncStatus::Unknown => status.to_owned(),
     }
@@ -70,12 +134,23 @@ fn drift(verdict: &Verdict) -> Vec<Line> {
     let width = verdict.hosts.keys().map(|host| host.chars().count()).max().unwrap_or_default().min(40);
     let mut entries: Vec<String> = Vec::new();
     for (host, verdict) in &verdict.hosts {
-        if let SyncStatus::OutOfSync { files } = &verdict.status {
-            entries.extend(files.iter().map(|file| format!("{host:width$}  {}", file.as_str())));
-        }
+        entries.extend(verdict.status.files().map(|file| format!("{host:width$}  {}", file.as_str())));
     }
-    if let (SyncStatus::OutOfSync { files }, true) = (&verdict.status, entries.is_empty()) {
-        entries.extend(files.iter().map(|file| file.as_str().to_owned()));
+    if entries.is_empty() {
+        entries.extend(verdict.status.files().map(|file| file.as_str().to_owned()));
     }
     listed("", &entries)
+}
+
+/// What differed and does so no more: a task that does not run in check mode has put it right.
+fn repaired(settings: &Settings, seen: &Evidence) -> Vec<Line> {
+    if !settings.ansible.check_mode {
+        return Vec::new();
+    }
+    let hosts = seen.playbooks.iter().flat_map(|playbook| &playbook.hosts);
+    let names = hosts.flat_map(|(host, facts)| facts.repaired.iter().map(move |name| (host, name)));
+    let entries: BTreeSet<String> = names
+        .map(|(host, name)| format!("{host}  {}", name.relative_to(settings.report.relative_to.as_deref()).as_str()))
+        .collect();
+    listed("put right by this run (`check_mode: false`): ", &entries.into_iter().collect::<Vec<_>>())
 }

@@ -2,16 +2,9 @@
 
 use super::{Line, Tone, counted, warning};
 use crate::ansible::command::inventories;
+use crate::ansible::host_keys::OfferedKey;
+use crate::ansible::surroundings::Surroundings;
 use crate::settings::Settings;
-
-/// What the platform makes of this run, and the user should know.
-#[derive(Debug, Clone, Copy)]
-pub struct Surroundings {
-    /// Ansible will pass over the ansible.cfg of the working directory.
-    pub config_ignored: bool,
-    /// There is no memory to keep secrets in.
-    pub secrets_on_disk: bool,
-}
 
 /// The first heading, and what should be known before the run.
 pub fn running(settings: &Settings, surroundings: Surroundings) -> Vec<Line> {
@@ -47,6 +40,26 @@ pub fn running(settings: &Settings, surroundings: Surroundings) -> Vec<Line> {
     lines
 }
 
+/// Host keys that servers offered and that are not known, ready to be compared and pasted.
+pub fn unknown_host_keys(keys: &[OfferedKey]) -> Vec<Line> {
+    let lines = |key: &OfferedKey| {
+        let OfferedKey { host, fingerprint, .. } = key;
+        [
+            format!("  hint: {host} offered this host key, which is not known; its fingerprint is {fingerprint}"),
+            format!("        {}", key.line()),
+        ]
+    };
+    let mut lines: Vec<Line> = keys.iter().flat_map(lines).map(|text| Line::new(Tone::Remedy, text)).collect();
+    if !lines.is_empty() {
+        lines.push(Line::new(
+            Tone::Remedy,
+            "        compare the fingerprint with what `for key in /etc/ssh/ssh_host_*_key.pub; do ssh-keygen -lf $key; done` \
+             prints on that server, and only then add the line to `ssh_known_hosts`",
+        ));
+    }
+    lines
+}
+
 /// The step was ended by a signal before anything was sent.
 pub fn cancelled(signal: i32) -> Vec<Line> {
     vec![Line::new(
@@ -71,7 +84,9 @@ fn signal_name(signal: i32) -> String {
     let name = match signal {
         1 => "SIGHUP",
         2 => "SIGINT",
+        3 => "SIGQUIT",
         15 => "SIGTERM",
+        24 => "SIGXCPU",
         _ => "a signal",
     };
     format!("{name} ({signal})")

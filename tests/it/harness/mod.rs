@@ -6,6 +6,8 @@ pub mod ended;
 pub mod fake_ansible;
 pub mod picture;
 pub mod server;
+pub mod socks;
+pub mod sshd;
 pub mod status_server;
 pub mod step;
 pub mod suite;

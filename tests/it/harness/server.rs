@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
-use rustls::pki_types::PrivateKeyDer;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 /// What the server does with one request, or with one connection before any.
@@ -27,6 +27,8 @@ pub enum Act {
     Hang,
     /// Accepts the connection and reads nothing.
     HangAtOnce,
+    /// Answers whatever is sent first with these bytes, without any TLS, and closes the connection.
+    AnswerAtOnce(String),
     /// Answers with these bytes and then with one byte at a time, for ever.
     Drip(String),
     /// Answers with these bytes and then with more of a body than anybody wants.
@@ -151,11 +153,18 @@ impl Scripted {
 fn serve(shared: &Shared, number: usize, stream: TcpStream, tls: Option<Arc<ServerConfig>>) {
     let before = {
         let mut script = shared.script.lock().unwrap();
-        let at_once = script.front().is_some_and(|act| matches!(act, Act::ResetAtOnce | Act::HangAtOnce));
+        let at_once =
+            script.front().is_some_and(|act| matches!(act, Act::ResetAtOnce | Act::HangAtOnce | Act::AnswerAtOnce(_)));
         if at_once { script.pop_front() } else { None }
     };
     match before {
         Some(Act::ResetAtOnce) => return reset(&stream),
+        Some(Act::AnswerAtOnce(text)) => {
+            // What was not read would break the connection before the answer is.
+            let _ = (&stream).read(&mut [0; 4096]);
+            let _ = (&stream).write_all(text.as_bytes());
+            return;
+        }
         Some(_) => return shared.kept.lock().unwrap().push(stream),
         None => {}
     }
@@ -178,10 +187,10 @@ fn talk(shared: &Shared, number: usize, stream: &mut (impl Read + Write), raw: &
     while let Some(request) = request(stream, number) {
         let connect = request.line.strip_prefix("CONNECT ").and_then(|rest| rest.split(' ').next().map(str::to_owned));
         shared.requests.lock().unwrap().push(request);
-        if let Some(target) = connect {
+        let act = shared.script.lock().unwrap().pop_front();
+        if let (Some(target), None) = (connect, &act) {
             return tunnel(stream, raw, &target);
         }
-        let act = shared.script.lock().unwrap().pop_front();
         let act = act.unwrap_or_else(|| if shared.keeps { ok() } else { status_over() });
         let written = match &act {
             Act::Continue(text) => stream.write_all(format!("HTTP/1.1 100 Continue\r\n\r\n{text}").as_bytes()),
@@ -190,14 +199,14 @@ fn talk(shared: &Shared, number: usize, stream: &mut (impl Read + Write), raw: &
             | Act::ResetAfter(text)
             | Act::Drip(text)
             | Act::Endless(text) => stream.write_all(text.as_bytes()),
-            Act::ResetAtOnce | Act::ResetAfterRequest | Act::Hang | Act::HangAtOnce => Ok(()),
+            Act::ResetAtOnce | Act::ResetAfterRequest | Act::Hang | Act::HangAtOnce | Act::AnswerAtOnce(_) => Ok(()),
         };
         if written.and_then(|()| stream.flush()).is_err() {
             return;
         }
         match act {
             Act::Answer(_) | Act::Continue(_) => {}
-            Act::AnswerAndClose(_) => return,
+            Act::AnswerAndClose(_) | Act::AnswerAtOnce(_) => return,
             Act::ResetAtOnce | Act::ResetAfterRequest | Act::ResetAfter(_) => return reset(raw),
             Act::Hang | Act::HangAtOnce => return shared.kept.lock().unwrap().push(raw.try_clone().unwrap()),
             Act::Drip(_) => {
@@ -211,15 +220,20 @@ fn talk(shared: &Shared, number: usize, stream: &mut (impl Read + Write), raw: &
     }
 }
 
-/// Copies bytes both ways between a client that asked for it and the target.
+/// Connects a client that asked for it with the target.
 fn tunnel(stream: &mut (impl Read + Write), raw: &TcpStream, target: &str) {
     // Every name is this machine: only the proxy knows it.
     let port = target.rsplit(':').next().unwrap();
     let Ok(onward) = TcpStream::connect(format!("127.0.0.1:{port}")) else { return };
     stream.write_all(b"HTTP/1.1 200 Connected\r\n\r\n").unwrap();
-    let (mut from, mut to) = (raw.try_clone().unwrap(), onward.try_clone().unwrap());
+    pass_on(raw, &onward);
+}
+
+/// Copies bytes both ways until one side has no more.
+pub fn pass_on(client: &TcpStream, server: &TcpStream) {
+    let (mut from, mut to) = (client.try_clone().unwrap(), server.try_clone().unwrap());
     thread::spawn(move || std::io::copy(&mut from, &mut to));
-    let _ = std::io::copy(&mut &onward, &mut &*raw);
+    let _ = std::io::copy(&mut &*server, &mut &*client);
 }
 
 fn request(stream: &mut impl Read, connection: usize) -> Option<Request> {
@@ -254,6 +268,24 @@ fn reset(stream: &TcpStream) {
     // Dropping the last handle with this option sends the reset.
 }
 
+/// A certificate that its owner has signed, as `openssl req -x509` makes it, and a server that shows it.
+pub fn self_signed(name: &str, until: i32) -> (String, Arc<ServerConfig>) {
+    let key = KeyPair::generate().unwrap();
+    let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.not_before = rcgen::date_time_ymd(2000, 1, 1);
+    params.not_after = rcgen::date_time_ymd(until, 1, 1);
+    let certificate = params.self_signed(&key).unwrap();
+    (certificate.pem(), server_config(certificate.der(), &key))
+}
+
+fn server_config(certificate: &CertificateDer<'static>, key: &KeyPair) -> Arc<ServerConfig> {
+    let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    Arc::new(config.with_no_client_auth().with_single_cert(vec![certificate.clone()], key).unwrap())
+}
+
 /// An authority of the test's own.
 pub struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
@@ -274,14 +306,16 @@ impl Authority {
 
     /// A server with a certificate for `name`, valid until the given year.
     pub fn server(&self, name: &str, until: i32) -> Arc<ServerConfig> {
+        self.signed(name, until).1
+    }
+
+    /// The same with the certificate as PEM.
+    pub fn signed(&self, name: &str, until: i32) -> (String, Arc<ServerConfig>) {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
         params.not_before = rcgen::date_time_ymd(2000, 1, 1);
         params.not_after = rcgen::date_time_ymd(until, 1, 1);
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
-        let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
-        Arc::new(config.with_no_client_auth().with_single_cert(vec![certificate.der().clone()], key).unwrap())
+        (certificate.pem(), server_config(certificate.der(), &key))
     }
 }

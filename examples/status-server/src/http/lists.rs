@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::document::{Writer, document};
 use super::{App, text};
 use crate::status::SyncStatus;
-use crate::store::{Listed, Period, PeriodFilter};
+use crate::store::{Columns, Listed, Period, PeriodFilter};
 use crate::timestamp;
 
 const JSON: &str = "application/json";
@@ -21,7 +21,7 @@ pub async fn statuses(State(app): State<App>) -> Response {
     document(JSON, |mut writer| async move {
         let (mut after, mut separator) = (None, "[");
         loop {
-            let part = app.store.statuses_after(after.take()).await?;
+            let part = app.store.statuses_after(after.take(), Columns::All).await?;
             let Some(last) = part.last() else { break };
             after = Some(last.key.clone());
             for status in &part {
@@ -36,7 +36,7 @@ pub async fn statuses(State(app): State<App>) -> Response {
     .await
 }
 
-/// What `/history.json` takes; times are RFC 3339.
+/// What `/history.json` takes; times are RFC 3339, or `now`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HistoryQuery {
@@ -56,7 +56,10 @@ pub async fn history(
         Err(error) => return text(StatusCode::BAD_REQUEST, &format!("repo, server, from and to are known: {error}")),
     };
     let moment = |name: &str, value: Option<String>| {
-        let moment = value.as_deref().map(timestamp::parse).transpose();
+        let moment = match value.as_deref() {
+            Some("now") => Ok(Some(timestamp::now())),
+            value => value.map(timestamp::parse).transpose(),
+        };
         moment.with_context(|| format!("`{name}` cannot be used"))
     };
     let (from, to) = match (moment("from", query.from), moment("to", query.to)) {
@@ -175,7 +178,7 @@ const METRICS: &[Metric] = &[
 async fn each_server(app: &App, writer: &mut Writer, metric: &Metric) -> Result<()> {
     let mut after = None;
     loop {
-        let part = app.store.statuses_after(after.take()).await?;
+        let part = app.store.statuses_after(after.take(), Columns::WithoutJson).await?;
         let Some(last) = part.last() else { return Ok(()) };
         after = Some(last.key.clone());
         let mut text = String::new();

@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 use super::document::{Writer, document};
 use super::{App, Shown, escaped};
 use crate::status::{commit, pipeline_url};
-use crate::store::Listed;
+use crate::store::{Columns, Listed};
 use crate::timestamp;
 
 /// How many files a row names; the others are counted.
@@ -90,12 +90,12 @@ const TAIL: &str = "<footer><a href=\"status.json\">status.json</a> · <a href=\
 async fn rows(app: &App, writer: &mut Writer, wanted: Shown, fresh_from: i64, now: i64) -> Result<()> {
     let mut after = None;
     loop {
-        let part = app.store.statuses_after(after.take()).await?;
+        let part = app.store.statuses_after(after.take(), Columns::All).await?;
         let Some(last) = part.last() else { return Ok(()) };
         after = Some(last.key.clone());
         for status in &part {
             if Shown::of(status.sync_status, status.last_check, fresh_from) == wanted {
-                writer.write(&row(status, wanted, now)?).await?;
+                writer.write(&row(status, wanted, now - fresh_from, now)?).await?;
             }
         }
     }
@@ -113,7 +113,7 @@ struct File {
     name: String,
 }
 
-fn row(status: &Listed, shown: Shown, now: i64) -> Result<String> {
+fn row(status: &Listed, shown: Shown, stale_after: i64, now: i64) -> Result<String> {
     let Object { files, details } = serde_json::from_str(&status.json)?;
     let mut differs = String::new();
     for File { name } in files.iter().take(FILES) {
@@ -125,6 +125,8 @@ fn row(status: &Listed, shown: Shown, now: i64) -> Result<String> {
     if !differs.is_empty() {
         differs = format!("<ul>{differs}</ul>");
     }
+    // Stale is what it has been since it was not checked in time.
+    let since = if shown == Shown::Stale { status.last_check + stale_after } else { status.since };
     let class = match shown {
         Shown::OutOfSync => "out-of-sync",
         Shown::Unknown => "unknown",
@@ -142,7 +144,7 @@ fn row(status: &Listed, shown: Shown, now: i64) -> Result<String> {
          <td data-label=\"Server\">{server}</td><td data-label=\"Differs\">{differs}</td>\
          <td data-label=\"Since\">{}</td><td data-label=\"Last check\">{}{pipeline}</td></tr>\n",
         shown.word(),
-        moment(status.since, now, "for "),
+        moment(since, now, "for "),
         moment(status.last_check, now, ""),
     ))
 }

@@ -18,7 +18,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::status::{Key, Status};
 use writer::{Change, Health, Job, Writer};
 
-pub use read::{Counts, Listed, Period, PeriodCursor, PeriodFilter};
+pub use read::{Columns, Counts, Listed, Period, PeriodCursor, PeriodFilter};
 pub use write::Outcome;
 
 pub(crate) use database::{Lock, beside, create, lock};
@@ -99,8 +99,8 @@ impl Store {
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub async fn statuses_after(&self, after: Option<Key>) -> Result<Vec<Listed>> {
-        self.read(move |connection| read::statuses_after(connection, after.as_ref())).await
+    pub async fn statuses_after(&self, after: Option<Key>, columns: Columns) -> Result<Vec<Listed>> {
+        self.read(move |connection| read::statuses_after(connection, after.as_ref(), columns)).await
     }
 
     /// The status of one server.

@@ -66,20 +66,33 @@ pub struct PeriodFilter {
     pub to: Option<i64>,
 }
 
+/// What is read of each status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Columns {
+    All,
+    /// [`Listed::json`], which may be a thousand times as long as the rest, stays empty.
+    WithoutJson,
+}
+
 const STATUS: &str = "SELECT repo, server, sync_status, drift_count, last_check, since, json FROM status";
+const STATUS_WITHOUT_JSON: &str = "SELECT repo, server, sync_status, drift_count, last_check, since, '' FROM status";
 
 /// A part of the statuses, sorted by repository and server.
 ///
 /// # Errors
 /// When the database cannot be read.
-pub fn statuses_after(connection: &Connection, after: Option<&Key>) -> Result<Vec<Listed>> {
+pub fn statuses_after(connection: &Connection, after: Option<&Key>, columns: Columns) -> Result<Vec<Listed>> {
+    let select = match columns {
+        Columns::All => STATUS,
+        Columns::WithoutJson => STATUS_WITHOUT_JSON,
+    };
     let (repo, server) = after.map_or(("", ""), |key| (&key.repo, &key.server));
-    let mut select = connection.prepare(&format!("{STATUS} WHERE (repo, server) > (?1, ?2) ORDER BY repo, server"))?;
+    let mut select = connection.prepare(&format!("{select} WHERE (repo, server) > (?1, ?2) ORDER BY repo, server"))?;
     let mut rows = select.query([repo, server])?;
     let (mut part, mut size) = (Vec::new(), 0);
     while let (true, Some(row)) = (size < PART, rows.next()?) {
         let status = listed(row)?;
-        size += status.json.len();
+        size += 100 + status.json.len();
         part.push(status);
     }
     Ok(part)

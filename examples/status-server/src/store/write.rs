@@ -201,7 +201,7 @@ pub fn prune(connection: &Connection, keep_history: Duration, now: i64) -> Resul
 #[cfg(test)]
 mod tests {
     use super::super::database::create;
-    use super::super::read::{PeriodFilter, periods_after, status, statuses_after};
+    use super::super::read::{Columns, PeriodFilter, periods_after, status, statuses_after};
     use super::*;
     use crate::status::SyncStatus;
 
@@ -271,7 +271,7 @@ mod tests {
         let hour = |number: i64| NOW + number * HOUR;
         let expected = [(hour(1), Some(hour(2))), (hour(2), Some(hour(3))), (hour(3), Some(hour(4))), (hour(4), None)];
         assert_eq!(periods(&connection), expected);
-        assert_eq!(statuses_after(&connection, None).unwrap().len(), 1);
+        assert_eq!(statuses_after(&connection, None, Columns::All).unwrap().len(), 1);
     }
 
     #[test]

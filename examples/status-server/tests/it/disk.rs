@@ -175,11 +175,15 @@ fn a_full_disk_is_told_to_everybody_and_loses_nothing() {
     let refused = refused.expect("the disk is full at some time");
     assert_eq!(refused.code, 503, "{refused:?}");
     assert!(refused.body.contains("cannot keep the status") && refused.body.contains("full"), "{refused:?}");
-    let health = server.get("/healthz");
-    assert_eq!((health.code, health.json()["status"].as_str()), (503, Some("failing")), "{health:?}");
-    assert_eq!(server.get("/livez").code, 200);
-    assert!(server.get("/metrics").body.contains("gitops_status_server_healthy 0"));
-    assert!(server.get("/").body.contains("Statuses cannot be kept"));
+    // On a machine that has no time for it, an answer may be that it took too long.
+    for (path, words) in [
+        ("/healthz", "\"status\":\"failing\""),
+        ("/metrics", "gitops_status_server_healthy 0"),
+        ("/", "Statuses cannot be kept"),
+    ] {
+        until(words, || server.get(path).body.contains(words).then_some(()));
+    }
+    assert_eq!((server.get("/healthz").code, server.get("/livez").code), (503, 200));
     let listed = || server.statuses().iter().map(|status| status["server"].clone()).collect::<Vec<_>>();
     assert_eq!(listed(), kept);
 

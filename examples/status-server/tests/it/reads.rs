@@ -27,6 +27,7 @@ fn the_history_has_each_change_of_a_status_or_its_files() {
     assert_eq!(periods(""), all);
     assert_eq!(periods("?server=t&repo=fleet"), all[4..]);
     assert_eq!(periods("?repo=other"), Vec::<String>::new());
+    assert_eq!(periods("?from=now"), all[3..]);
     assert_eq!(periods("?from=2026-04-21T10:07:00Z"), all[2..]);
     assert_eq!(periods("?server=s&from=2026-04-21T10:04:30.5Z&to=2026-04-21T12:05:00%2B02:00"), all[1..2]);
     let period = &server.get("/history.json?server=s&from=2026-04-21T10:04:30Z").json()[0];

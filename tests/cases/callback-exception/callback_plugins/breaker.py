@@ -11,5 +11,5 @@ class CallbackModule(CallbackBase):
 
     def v2_playbook_on_start(self, playbook):
         for module in list(sys.modules.values()):
-            if hasattr(module, "described_diff") and hasattr(module, "CallbackModule"):
-                module.CallbackModule.proven = None
+            if hasattr(getattr(module, "CallbackModule", None), "emit"):
+                module.CallbackModule.answered = None

@@ -1,0 +1,240 @@
+//! What is known of the modules of ansible-core, sorted by name.
+//!
+//! What a module cannot see in no mode at all (a file that it does not manage) is none of this: a condition stands here
+//! where the answer of a check would have been the same on a target that differs, or on one that does not.
+
+use super::CheckMode::{Full, NotInFull};
+use super::Is::{Answered, DestIsDirectory, False, Given, Holds, Missing, NotTrue, OneOf, True};
+use super::Kind::{Action, Command, Compares, Controller, Include, Reads};
+use super::Lost::{Both, Changed, Unchanged};
+use super::row::{PARTLY, SKIPPED, UNSAID, condition, module, no_state};
+use super::{CheckMode, Condition, Module};
+
+const RUNS_HERE: CheckMode = NotInFull("it runs on the controller, in check mode too");
+
+const COMMAND_SKIPPED: CheckMode = NotInFull("check mode skips it, unless `creates` or `removes` decide");
+
+const DEPENDS: CheckMode = NotInFull("it depends on the module that it calls");
+
+const CREATES: &[&str] = &["creates", "removes"];
+
+const RESTARTS: &[&str] = &["restarted", "reloaded"];
+
+const FORCE_FALSE: &[Condition] = &[condition(
+    &[False("force")],
+    Unchanged,
+    "does not compare content that is there already (`force: false`)",
+    "remove `force: false`",
+)];
+
+const SERVICE: &[Condition] = &[
+    no_state(&[OneOf("state", RESTARTS), Missing(&["enabled", "masked"])]),
+    no_state(&[Missing(&["state", "enabled", "masked"])]),
+    condition(
+        &[OneOf("state", RESTARTS)],
+        Both,
+        "says changed whenever it is to restart or reload the service",
+        "give `enabled` a task of its own, and let a handler restart the service",
+    ),
+];
+
+pub(super) const CORE: &[Module] = &[
+    module("add_host", Controller, RUNS_HERE),
+    module("apt", Compares, Full).named_by_name().when(&[no_state(&[Missing(&[
+        "name",
+        "pkg",
+        "package",
+        "deb",
+        "upgrade",
+        "autoremove",
+    ])])]),
+    module("apt_key", Compares, Full),
+    module("apt_repository", Compares, Full),
+    module("assemble", Compares, NotInFull("check mode skips it before ansible-core 2.19")),
+    module("assert", Controller, Full),
+    module("async_status", Action, Full),
+    module("async_wrapper", Action, NotInFull("Ansible calls it for a task that is `async`")),
+    module("blockinfile", Compares, Full),
+    module("command", Command, COMMAND_SKIPPED).needs(CREATES).answers(&["delta"]),
+    module("copy", Compares, Full).when(FORCE_FALSE),
+    module("cron", Compares, Full).named_by_name(),
+    module("deb822_repository", Compares, UNSAID),
+    module("debconf", Compares, Full),
+    module("debug", Controller, Full),
+    module("dnf", Compares, Full).named_by_name().when(&[no_state(&[Missing(&["name", "pkg", "list", "autoremove"])])]),
+    module("dnf5", Compares, Full).named_by_name().when(&[no_state(&[Missing(&[
+        "name",
+        "pkg",
+        "list",
+        "autoremove",
+    ])])]),
+    module("dpkg_selections", Compares, Full),
+    module("expect", Command, SKIPPED).needs(CREATES).answers(&["delta"]),
+    module("fail", Controller, Full),
+    module("fetch", Action, SKIPPED),
+    module("file", Compares, Full).needs(&["state", "modification_time", "access_time"]).answers(&["state"]),
+    module("find", Reads, Full),
+    module("gather_facts", Action, Full),
+    module("get_url", Compares, PARTLY)
+        .when(&[
+            condition(
+                &[NotTrue("force"), Missing(&["checksum"])],
+                Unchanged,
+                "compares the age of a file and not its content, without `checksum`",
+                "set `checksum`",
+            ),
+            condition(
+                &[Missing(&["checksum"]), Answered("checksum_dest")],
+                Changed,
+                "cannot compare the content of a file in check mode, without `checksum`",
+                "set `checksum`",
+            ),
+            condition(
+                &[True("force"), Answered("checksum_dest")],
+                Changed,
+                "says changed of every file that is there (`force: true`)",
+                "remove `force: true` and set `checksum`",
+            ),
+            condition(
+                &[DestIsDirectory],
+                Unchanged,
+                "compares the age of a file and not its content, where `dest` is a directory",
+                "name the file in `dest`",
+            ),
+            condition(
+                &[DestIsDirectory, Answered("checksum_dest")],
+                Changed,
+                "says changed of every file that is there, where `dest` is a directory",
+                "name the file in `dest`",
+            ),
+        ])
+        .answers(&["dest", "state", "checksum_dest"]),
+    module("getent", Reads, Full),
+    module("git", Compares, Full)
+        .when(&[
+            condition(
+                &[False("update")],
+                Unchanged,
+                "does not look at what is checked out (`update: false`)",
+                "remove `update: false`",
+            ),
+            condition(
+                &[True("force")],
+                Unchanged,
+                "does not look at local changes (`force: true`)",
+                "remove `force: true`",
+            ),
+            condition(
+                &[False("clone")],
+                Changed,
+                "says changed where nothing was ever checked out (`clone: false`)",
+                "",
+            ),
+            condition(&[Given(&["archive"])], Both, "does not look at the archive in check mode (`archive`)", ""),
+        ])
+        .answers(&["before", "after"]),
+    module("group", Compares, Full).named_by_name(),
+    module("group_by", Controller, RUNS_HERE),
+    module("hostname", Compares, Full),
+    module("import_playbook", Include, Full),
+    module("import_role", Include, Full),
+    module("import_tasks", Include, RUNS_HERE),
+    module("include", Include, RUNS_HERE),
+    module("include_role", Include, Full),
+    module("include_tasks", Include, RUNS_HERE),
+    module("include_vars", Controller, Full),
+    module("iptables", Compares, Full).when(&[condition(
+        &[True("flush")],
+        Changed,
+        "says changed whenever it is to flush a chain",
+        "",
+    )]),
+    module("known_hosts", Compares, Full),
+    module("lineinfile", Compares, Full),
+    module("meta", Controller, RUNS_HERE),
+    module("mount_facts", Reads, Full),
+    module("package", Compares, DEPENDS).named_by_name(),
+    module("package_facts", Reads, Full),
+    module("pause", Controller, Full),
+    module("ping", Action, Full),
+    module("pip", Compares, Full).named_by_name().when(&[
+        condition(
+            &[Given(&["requirements"])],
+            Changed,
+            "says changed whatever is installed (`requirements`)",
+            "list the packages in `name`",
+        ),
+        condition(
+            &[OneOf("state", &["latest"])],
+            Both,
+            "says changed whatever is installed (`state: latest`)",
+            "pin a version in `name`",
+        ),
+        condition(
+            &[OneOf("state", &["forcereinstall"])],
+            Both,
+            "does not look at what is installed (`state: forcereinstall`)",
+            "use `state: present`",
+        ),
+        condition(
+            &[Given(&["extra_args"])],
+            Changed,
+            "says changed whatever is installed (`extra_args`)",
+            "put the options into a pip.conf, or into `environment`",
+        ),
+        condition(
+            &[True("editable")],
+            Changed,
+            "says changed whatever is installed (`editable`)",
+            "install a released version",
+        ),
+        condition(
+            &[Holds("name", &["://", "/"])],
+            Changed,
+            "says changed whatever is installed (`name` is an address or a path)",
+            "name the package and its version",
+        ),
+    ]),
+    module("raw", Command, SKIPPED),
+    module("reboot", Action, Full),
+    module("replace", Compares, Full),
+    module("rpm_key", Compares, Full),
+    module("script", Command, COMMAND_SKIPPED).needs(CREATES),
+    module("service", Compares, DEPENDS).named_by_name().when(SERVICE),
+    module("service_facts", Reads, Full),
+    module("set_fact", Controller, Full),
+    module("set_stats", Controller, Full),
+    module("setup", Action, Full),
+    module("shell", Command, COMMAND_SKIPPED).needs(CREATES).answers(&["delta"]),
+    module("slurp", Reads, Full),
+    module("stat", Reads, Full),
+    module("subversion", Compares, Full).when(&[
+        condition(
+            &[False("update")],
+            Unchanged,
+            "does not look at what is checked out (`update: false`)",
+            "remove `update: false`",
+        ),
+        condition(&[True("export")], Changed, "says changed whatever is there (`export: true`)", ""),
+        condition(
+            &[True("force")],
+            Unchanged,
+            "does not look at local changes (`force: true`)",
+            "remove `force: true`",
+        ),
+        condition(&[], Unchanged, "does not compare which repository is checked out, in check mode", ""),
+    ]),
+    module("systemd", Compares, Full).named_by_name().when(SERVICE).disclaims(&["systemd is offline"]),
+    module("systemd_service", Compares, Full).named_by_name().when(SERVICE).disclaims(&["systemd is offline"]),
+    module("sysvinit", Compares, Full).named_by_name().when(SERVICE),
+    module("tempfile", Action, SKIPPED),
+    module("template", Compares, Full).when(FORCE_FALSE),
+    module("unarchive", Compares, NotInFull("check mode skips it for archives of tar")).needs(CREATES),
+    module("uri", Reads, SKIPPED),
+    module("user", Compares, Full).named_by_name(),
+    module("validate_argument_spec", Controller, Full),
+    module("wait_for", Action, SKIPPED),
+    module("wait_for_connection", Action, SKIPPED),
+    module("yum", Compares, Full).named_by_name().when(&[no_state(&[Missing(&["name", "pkg", "list", "autoremove"])])]),
+    module("yum_repository", Compares, Full),
+];

@@ -1,0 +1,161 @@
+//! What the reader of a reason can do about it.
+//!
+//! No hint may change a server: `check_mode: false` stands only with "if it only reads" before it, and that a task can be
+//! ignored stands beside it. What to write for that is printed once, for all of them.
+
+use crate::evidence::connection::KeyCheckBypass;
+use crate::evidence::source::{Source, WhyUnknown};
+use crate::evidence::task::EmptyLoop;
+use crate::evidence::unverified::{WhyFailed, WhyUnreachable, WhyUnverified};
+use crate::verdict::reason::Reason;
+
+/// What the reader can do, in words that name the setting or the line of the playbook. `None` where the sentence has
+/// said it.
+pub fn hint(reason: &Reason) -> Option<String> {
+    let words = match reason {
+        Reason::NotStarted(_) | Reason::Cancelled { .. } => return None,
+        Reason::TimedOut { .. } => {
+            "raise `timeout`, or find out what the task waits for; \
+             `ansible_env: {ANSIBLE_TASK_TIMEOUT: \"60\"}` ends it on a host that hangs, so that the others are judged"
+        }
+        Reason::Killed { .. } => "look for an out-of-memory kill on the agent, or for who else ended it",
+        Reason::ExitCode(_) | Reason::PlaybookUnfinished { .. } | Reason::PlaybookNotRun { .. } => {
+            "see Ansible's own error above"
+        }
+        Reason::NoEvents => {
+            "look for a warning about a callback above; check `callback_plugins` and ANSIBLE_* settings"
+        }
+        Reason::EventsDamaged(_) => "check the space left where TMPDIR points to, then run the step again",
+        Reason::CallbackFailed => "this is a defect of the plugin; please report it with this log",
+        Reason::NotInCheckMode { .. } => {
+            "remove what turns check mode off from `args`, or set `check: false` and print markers"
+        }
+        Reason::LimitNotAsked { .. } => "move the limit from `args` into the setting `limit`, or remove it",
+        Reason::TagsNotAsked { .. } => {
+            "set `tags` to the same, or remove them from `args`, ANSIBLE_RUN_TAGS and `[tags] run` of ansible.cfg"
+        }
+        Reason::SkipTagsNotAsked { .. } => {
+            "set `skip_tags` to the same, or remove them from `args`, ANSIBLE_SKIP_TAGS and `[tags] skip` of ansible.cfg"
+        }
+        Reason::StartAtTask { .. } => "remove --start-at-task from `args`",
+        Reason::Step => "remove --step from `args`",
+        Reason::NoPlay => "remove --syntax-check and --list-... from `args`, and check that the playbook holds a play",
+        Reason::NoHost => "name the servers in `inventory`; the implicit localhost is only the place the check runs at",
+        Reason::PlayMatchedNoHost { .. } => "fill its group in the inventory, or ignore it if it is meant to be empty",
+        Reason::PlayHostsUnknown { source, .. } => return Some(of_source(source)),
+        Reason::PromptNotAnswered { variable } => return Some(answer_prompt(variable)),
+        Reason::PlayNotInCheckMode { .. } => {
+            "set `check_mode: false` on tasks that only read, instead of the play; or set `check: false` and print markers"
+        }
+        Reason::EndedEarly { .. } => {
+            "put a `when` on the tasks instead, so that what is skipped is skipped for a reason"
+        }
+        Reason::HostTookNoPart { .. } | Reason::HostNotInRecap | Reason::FailureInRecap => {
+            "see Ansible's output above for what ended the play early"
+        }
+        Reason::HostKeyNotChecked { by: KeyCheckBypass::SshArgs } => {
+            "that variable replaces what this step tells ssh: rename it to `ansible_ssh_common_args`"
+        }
+        Reason::HostKeyNotChecked { by: KeyCheckBypass::ConnectionPlugin(_) } => {
+            "that connection plugin does not read `ssh_known_hosts`: connect by ssh, or check the host in a step without it"
+        }
+        Reason::SharedConnection { .. } => {
+            "remove the control path from that variable, or write ControlPath=none: this step has masters of its own"
+        }
+        Reason::EndedByOthers { .. } => {
+            "fix the failing host; without it, or without `any_errors_fatal`, this one can be judged"
+        }
+        Reason::NothingVerified => {
+            "let the playbook manage something on it, leave the host out with `limit`, or print SYNC_STATUS markers"
+        }
+        Reason::NothingLooked => "let a task read the host's files (stat, slurp, command) before the status is stated",
+        Reason::NoStatement => {
+            "let a `debug` task print SYNC_STATUS=SYNCED or SYNC_STATUS=OUT_OF_SYNC on each host, or one `run_once` for all"
+        }
+        Reason::BrokenStatement { .. } => {
+            "print SYNC_STATUS once for each host, and DRIFTED_FILES only with OUT_OF_SYNC"
+        }
+        Reason::Contradicted { .. } => "correct what the playbook compares, or what it states",
+        Reason::StatedForAll { .. } => "let each host state its own result, or turn `per_host` off",
+        Reason::Task { why, .. } => return Some(of_task(why)),
+    };
+    Some(words.to_owned())
+}
+
+fn of_task(why: &WhyUnverified) -> String {
+    let words = match why {
+        WhyUnverified::DependsOn(source) => return of_source(source),
+        WhyUnverified::AnswerNoProof(condition) if condition.hint.is_empty() => "ignore it as below",
+        WhyUnverified::AnswerNoProof(condition) => return or_ignore(condition.hint),
+        WhyUnverified::Unreachable(WhyUnreachable::HostKeyUnknown) => {
+            return "its host key is not known here: add its line to `ssh_known_hosts`, once you have compared the \
+                    fingerprint with the server's own"
+                .to_owned();
+        }
+        WhyUnverified::Unreachable(WhyUnreachable::HostKeyChanged) => {
+            return "its host key is not the known one: if the server was set up anew, correct `ssh_known_hosts`; \
+                    if not, somebody may sit in between"
+                .to_owned();
+        }
+        WhyUnverified::Unreachable(WhyUnreachable::AuthRefused | WhyUnreachable::Other) => {
+            return "check that the host is up, and that user, key and known host are right; or leave it out with `limit`"
+                .to_owned();
+        }
+        WhyUnverified::Failed(WhyFailed::SudoWantsTerminal) => {
+            return "sudo on it wants a terminal (`requiretty`), which a pipelined task has not: \
+                    set `ansible_env: {ANSIBLE_PIPELINING: \"false\"}`"
+                .to_owned();
+        }
+        WhyUnverified::Failed(WhyFailed::Other) => {
+            return "fix the failing task; failures cannot be ignored".to_owned();
+        }
+        WhyUnverified::ItemsMissing => return "see Ansible's output above for what ended the loop early".to_owned(),
+        WhyUnverified::FailureHidden | WhyUnverified::FailureCensored => {
+            "narrow its `failed_when` to the answers that are fine"
+        }
+        WhyUnverified::ArgumentOnCheckMode => "remove ansible_check_mode from its loop and its arguments",
+        WhyUnverified::SkippedInCheckMode => {
+            "if it only reads, set `check_mode: false` on it; if not, use a module that supports check mode"
+        }
+        WhyUnverified::SkippedByCheckModeWhen => "remove ansible_check_mode from its `when`",
+        WhyUnverified::SkippedItself => "see what it says, and install what it needs to look",
+        WhyUnverified::SkipCensored => "remove `no_log` from what needs none",
+        WhyUnverified::LoopFoundNothing(EmptyLoop::Files) => "check the path of the glob",
+        WhyUnverified::LoopFoundNothing(EmptyLoop::Found) => "check the paths that `find` looks at",
+        WhyUnverified::LoopFoundNothing(EmptyLoop::FirstFound) => {
+            "check the paths, or write `skip: true` where none of them has to be there"
+        }
+        WhyUnverified::LoopFoundNothing(EmptyLoop::ErrorsIgnored) => "remove what ignores the errors of its lookup",
+        WhyUnverified::JobNotAwaited => "wait for it with `async_status`",
+        WhyUnverified::TouchedAgain => "set `access_time: preserve` and `modification_time: preserve`",
+        WhyUnverified::NothingToCopy => "check the path, and that the checkout is complete (submodules, LFS)",
+        WhyUnverified::Disclaimed => "see its warning above",
+        WhyUnverified::ExitCodeNoAnswer(_) => {
+            "name each exit code that is an answer in its `changed_when` or `failed_when`, such as `rc == 1`"
+        }
+        WhyUnverified::ChangeHidden => {
+            "remove its `changed_when`, or what hides its diff (`diff: false`, `no_log`) where its module shows one"
+        }
+    };
+    or_ignore(words)
+}
+
+fn answer_prompt(variable: &str) -> String {
+    format!("set `{variable}` in `extra_vars`")
+}
+
+fn or_ignore(words: &str) -> String {
+    if words.starts_with("ignore") { words.to_owned() } else { format!("{words}; or ignore it as below") }
+}
+
+/// What can be done about an unknown value where it comes from.
+fn of_source(source: &Source) -> String {
+    match source {
+        Source::Task { task, why: WhyUnknown::SkippedInCheckMode | WhyUnknown::HeldBack, .. } => {
+            or_ignore(&format!("if `{}` only reads, set `check_mode: false` on it", task.name))
+        }
+        Source::Prompt { name } => answer_prompt(name),
+        Source::GoneHost { .. } => "make the host reachable, or fix what fails on it".to_owned(),
+        Source::Task { .. } | Source::LimitedHost { .. } | Source::Unreadable { .. } => "ignore it as below".to_owned(),
+    }
+}
