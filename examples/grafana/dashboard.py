@@ -113,11 +113,14 @@ def tiles():
 
 def servers():
     root_selector = jq(CHOSEN, STATUS, FILES, """
+        def began($status): if $status == "STALE" then (.last_check | fromdateiso8601) + ${stale_after}
+          else (.since | fromdateiso8601) end;
         {"OUT_OF_SYNC": 0, "UNKNOWN": 1, "STALE": 2, "SYNCED": 3} as $severity
         | [chosen | status as $status | [.files[]?.name] as $names | {
             repo, server, status: $status, severity: $severity[$status],
             files: ($names | map(select(other | not)) | join(", ")), things: ($names | map(select(other)) | join(", ")),
-            lasts: (try (now - (.since | fromdateiso8601)) catch null), since, last_check, checked: .last_check,
+            lasts: (try (now - began($status)) catch null), since: (try (began($status) | todateiso8601) catch null),
+            last_check, checked: .last_check,
             url: ((.details.pipeline_url? // "") | if type == "string" and test("^https?://") then . else "" end),
             commit: ((.details.commit? // "") | tostring | .[0:8])
           } | .link = (if .url == "" then .commit elif .commit == "" then "pipeline" else .commit end)]

@@ -29,7 +29,9 @@ impl AnsibleCfg {
     }
 
     fn read(file: &Path) -> Option<Self> {
-        Some(Self { text: fs::read_to_string(file).ok()?, directory: fs::canonicalize(file.parent()?).ok()? })
+        // Not the directory that a link leads to: neither does Ansible look there.
+        let directory = std::path::absolute(file).ok()?.parent()?.to_owned();
+        Some(Self { text: fs::read_to_string(file).ok()?, directory })
     }
 
     #[cfg(test)]
@@ -153,10 +155,18 @@ mod tests {
         let folder = folder.path();
         let list = "./mine:/abs:~/h:$PWD/p:${PWD}/p:{{CWD}}/c: x";
         fs::write(folder.join("ansible.cfg"), format!("[defaults]\ncallback_plugins = {list}\n")).unwrap();
-        let real = fs::canonicalize(folder).unwrap().display().to_string();
+        let real = folder.display();
         let config = AnsibleCfg::find(Some(&folder.join("ansible.cfg")), None);
         let expected = format!("{real}/./mine:/abs:~/h:$PWD/p:${{PWD}}/p:{{{{CWD}}}}/c:{real}/x");
         assert_eq!(config.plugins("callback", Some("/unused")), expected);
+    }
+
+    #[test]
+    fn a_file_of_the_working_directory_is_read_too() {
+        // Tests run where this file is.
+        let config = AnsibleCfg::read(Path::new("rustfmt.toml")).unwrap();
+        assert!(config.text.contains("max_width"));
+        assert_eq!(config.directory, std::env::current_dir().unwrap());
     }
 
     #[test]

@@ -224,6 +224,7 @@ fn every_command_of_the_documents_is_known() {
         ("examples/tour.sh", "the first command, which .ci/run runs"),
         ("tests/run.sh", "the second command, which runs this test"),
         ("docker build -t plugin-gitops-status .", ".ci/image builds it, with buildah where there is no docker"),
+        ("openssl rand -hex 32 > examples/grafana/token", "the compose file's secret"),
         (
             "docker compose -f examples/grafana/docker-compose.yml up -d",
             "needs Grafana's image and plugin; its parts are tested",
