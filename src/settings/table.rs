@@ -161,6 +161,8 @@ settings! {
     ARGS "args", "list", Nothing, Public, "Further arguments for ansible-playbook, as typed.";
     GALAXY_REQUIREMENTS "galaxy_requirements", "path", Nothing, Public,
         "The file of roles and collections to install before the run. Only missing ones are installed.";
+    ACCELERATE "accelerate", "bool", Value("false"), Public,
+        "Keeps one Python running on each server during the check, instead of starting one for each task.";
     }
 
     Access {

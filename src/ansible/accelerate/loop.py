@@ -4,7 +4,8 @@ It is started by the same command line as any module, with the same user, shell,
 memory alone. A module arrives as the unchanged text that Ansible would have given to a new Python, and the child runs
 that text as `__main__`. Frames in both directions are a kind, a number and a length, followed by that many bytes.
 
-The source that the server is given is a line that sets `READY`, then `imports.py`, then this. It runs with Python 3.6 too.
+The source that the server is given is a line that sets `READY`, then `imports.py`, then this. It runs with Python 3.6
+too.
 """
 import atexit
 import gc

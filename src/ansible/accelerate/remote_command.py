@@ -41,7 +41,8 @@ class RemoteCommand:
             raise Unknown("the command is not the module's interpreter")
         environment = self.innermost[len(beginning):len(self.innermost) - len(interpreter)]
         assignments = [word.partition("=") for word in shlex.split(environment)]
-        if environment != "".join("%s=%s " % (name, shlex.quote(value)) for name, _, value in assignments if NAME.match(name)):
+        known = ["%s=%s " % (name, shlex.quote(value)) for name, _, value in assignments if NAME.match(name)]
+        if environment != "".join(known):
             raise Unknown("the command is not only an interpreter and its environment")
         self.sets_environment = bool(assignments)
 

@@ -17,6 +17,7 @@ import os
 import re
 import secrets
 import select
+import signal
 import socket
 import subprocess
 import sys
@@ -116,10 +117,14 @@ class Module:
         self.before, self.archive, self.after = payload[:wrapped.start(2)], wrapped[2], payload[wrapped.end(2):]
         self.digest = hashlib.sha256(self.archive).digest()
 
-    def exit_code(self, code):
-        """The exit code of ssh. A module that a signal ended leaves its number to a shell, if one still waits for it;
-        else ssh itself is told of a signal, which it has one code for."""
-        return code if code >= 0 else 128 - code if self.remote.rest else 255
+    def as_ssh_ends(self, code, errors):
+        """The exit code of ssh, and what was written to its standard error. If a signal ended the module, the shell that
+        still waits for it says so; where none does, ssh itself is told of a signal and has one exit code for all."""
+        if code >= 0:
+            return code, errors
+        if not self.remote.rest:
+            return 255, errors
+        return 128 - code, errors + (signal.strsignal(-code) or "").encode() + b"\n"
 
 
 class Opening:
@@ -192,7 +197,7 @@ def accelerated(plain, folder):
             else:
                 raise Plain("the server is changing what a new login would read")
             code, output, errors = answer
-            code = module.exit_code(code)
+            code, errors = module.as_ssh_ends(code, errors)
             if code == 255:
                 raise failure(self._not_sent(errors))
             return code, output, errors
