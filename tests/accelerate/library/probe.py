@@ -27,7 +27,7 @@ class Removes:
 def surroundings():
     mask = os.umask(0)
     os.umask(mask)
-    own = lambda name: not name.startswith(("SSH_", "XDG_SESSION")) and name != "_"
+    own = lambda name: not name.startswith(("SSH_", "XDG_SESSION")) and name not in ("_", "SUDO_COMMAND")
     with open("/proc/self/status") as status:
         state = [line.split() for line in status if line.startswith(("SigBlk", "SigIgn", "SigCgt", "NoNewPrivs"))]
     with open("/proc/self/cmdline") as cmdline, open("/proc/self/comm") as comm:
@@ -149,6 +149,9 @@ def main():
     elif do == "hang":
         append(path, "hanging\n")
         time.sleep(number)
+    elif do == "kill the parent":
+        os.kill(os.getppid(), signal.SIGKILL)
+        time.sleep(1)
     elif do == "cut":
         os.kill(sshd(), signal.SIGKILL)
         time.sleep(10)
