@@ -8,7 +8,7 @@ if [ -t 1 ]; then bold=$(printf '\033[1m') plain=$(printf '\033[0m'); else bold=
 say() { printf '\n%s── %s%s\n' "$bold" "$*" "$plain"; }
 
 say 'Build the plugin and the status server'
-cargo build --release --package plugin-gitops-status --package gitops-status-server
+cargo build --package plugin-gitops-status --package gitops-status-server
 command -v ansible-playbook > /dev/null || PATH=$(.ci/ansible-core):$PATH
 export PATH
 
@@ -20,7 +20,7 @@ mkdir "$scratch/etc"
 mkfifo "$scratch/said"
 
 say 'Start the status server'
-target/release/gitops-status-server --listen 127.0.0.1:0 --file "$scratch/status.db" > "$scratch/said" &
+target/debug/gitops-status-server --listen 127.0.0.1:0 --file "$scratch/status.db" > "$scratch/said" &
 server=$!
 read -r said < "$scratch/said"
 url=${said#listening on }
@@ -34,7 +34,7 @@ export PLUGIN_PLAYBOOK=ansible/playbooks/drift-check.yml
 export PLUGIN_INVENTORY=ansible/inventory.ini
 here="{\"etc\":\"$scratch/etc\",\"ansible_connection\":\"local\",\"ansible_become\":false}"
 export PLUGIN_EXTRA_VARS="$here"
-plugin=$PWD/target/release/plugin-gitops-status
+plugin=$PWD/target/debug/plugin-gitops-status
 cd examples/rsyslog
 
 say "Deploy examples/rsyslog to $scratch/etc"

@@ -55,7 +55,7 @@ fn step(settings: &Settings, environment: &Environment, log: &Log) -> Result<Out
     let mut verdict = judge(settings, &ending, &evidence);
     log.redactor.iter().for_each(|redactor| verdict.hide(redactor));
     log.say(messages::judged(settings, &verdict, &evidence));
-    if verdict.lacks_host_key() {
+    if verdict.may_lack_host_key(settings) {
         log.say(messages::unknown_host_keys(&unknown_host_keys(&run_dir, environment)));
     }
     // What the network does with a status is no reason to keep secrets for it.

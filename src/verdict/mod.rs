@@ -16,6 +16,7 @@ use crate::ansible::preflight::NotStarted;
 use crate::evidence::drift_name::DriftName;
 use crate::evidence::unverified::{WhyUnreachable, WhyUnverified};
 use crate::output::redact::Redactor;
+use crate::settings::Settings;
 use crate::verdict::reason::{Finding, Reason};
 
 /// What is claimed. It is serialized as its word in the payload.
@@ -94,15 +95,17 @@ pub struct Verdict {
 }
 
 impl Verdict {
-    /// Whether a host key that is not known may be among what forbids a better claim: of a server, or of one that
-    /// `galaxy_requirements` names.
-    pub fn lacks_host_key(&self) -> bool {
-        const UNKNOWN: WhyUnverified = WhyUnverified::Unreachable(WhyUnreachable::HostKeyUnknown);
-        self.findings.iter().any(|finding| {
-            matches!(
-                finding.reason,
-                Reason::Task { why: UNKNOWN, .. } | Reason::NotStarted(NotStarted::NotInstalled { .. })
-            )
+    /// Whether a host key that is not known may be what forbids a better claim: of a server, or of one that
+    /// `galaxy_requirements` names. What a jump host refuses, ssh keeps to itself; that may be it where all known host keys
+    /// are those of `ssh_known_hosts`.
+    pub fn may_lack_host_key(&self, settings: &Settings) -> bool {
+        self.findings.iter().any(|finding| match finding.reason {
+            Reason::Task { why: WhyUnverified::Unreachable(WhyUnreachable::HostKeyUnknown), .. }
+            | Reason::NotStarted(NotStarted::NotInstalled { .. }) => true,
+            Reason::Task { why: WhyUnverified::Unreachable(WhyUnreachable::Other), .. } => {
+                settings.ansible.ssh.known_hosts.is_some()
+            }
+            _ => false,
         })
     }
 

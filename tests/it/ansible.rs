@@ -25,6 +25,7 @@ pub fn suite() -> Suite {
         vaulted_variables_are_read_with_the_setting_alone,
         roles_are_installed_before_the_run_and_a_failure_of_that_claims_nothing,
         sudo_that_wants_a_terminal_is_named_with_its_remedy,
+        callback_plugins_of_the_repository_are_loaded_wherever_they_lie,
     )
 }
 
@@ -184,4 +185,19 @@ fn sudo_that_wants_a_terminal_is_named_with_its_remedy() {
     let end = step.file("hosts", &hosts).env("ANSIBLE_PIPELINING", "true").run();
     claims_nothing(&server, &end, 1, "`requiretty`");
     end.expect_error("set `ansible_env: {ANSIBLE_PIPELINING: \"false\"}`");
+}
+
+fn callback_plugins_of_the_repository_are_loaded_wherever_they_lie() {
+    let server = Scripted::keeping();
+    let step = in_sync("in-sync").to(server.url()).setting("ansible_config", "ansible.cfg");
+    let plugin = crate::harness::read("tests/programs/callback-that-leaves-a-mark.py");
+    let list = "$PWD/one:${PWD}/two:{{CWD}}/three:four:./five";
+    let names = ["one", "two", "three", "four", "five"];
+    let step = step.file("ansible.cfg", &format!("[defaults]\ncallback_plugins = {list}\n"));
+    let step = names.into_iter().fold(step, |step, name| step.file(&format!("{name}/mark_{name}.py"), &plugin));
+    let here = step.repository();
+    step.again().env("PWD", &here).run().expect_delivered();
+    for name in names {
+        assert!(step.target().join(format!("mark_{name}")).exists(), "{name} was not loaded");
+    }
 }

@@ -140,7 +140,10 @@ fn docker_run_checks_a_repository_on_a_laptop() {
     let end: Ended = run.arg(format!("extra_vars=@{}", variables.display())).output().unwrap().into();
     end.expect_code(0);
     let statuses = surroundings.network.statuses();
-    assert!(statuses.contains(r#""repo":"rsyslog""#) && statuses.contains(r#""sync_status":"SYNCED""#), "{statuses}");
+    let directory = surroundings.example.repository();
+    let name = directory.file_name().unwrap().to_str().unwrap();
+    assert!(statuses.contains(&format!(r#""repo":"{name}""#)), "{statuses}");
+    assert!(statuses.contains(r#""sync_status":"SYNCED""#), "{statuses}");
 }
 
 fn ssh_works_for_a_uid_without_a_name() {

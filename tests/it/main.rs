@@ -17,11 +17,13 @@ mod tls;
 mod proxies;
 mod payload;
 mod faults;
+mod limits;
 mod panic;
 mod scenes;
 mod cases;
 mod ansible;
 mod ssh;
+mod access;
 mod accelerate;
 mod secrets;
 mod examples;
@@ -46,18 +48,21 @@ fn main() -> ExitCode {
         proxies::suite(),
         payload::suite(),
         faults::suite(),
+        limits::suite(),
         panic::suite(),
         scenes::suite(),
-        cases::suite(),
-        ansible::suite(),
-        ssh::suite(),
+        // The longest tests come first, so that none of them is left alone at the end.
         accelerate::suite(),
         accelerate::suite_without(),
+        ssh::suite(),
+        access::suite(),
+        ansible::suite(),
         secrets::suite(),
         examples::suite(),
         documents::suite(),
         grafana::suite(),
         woodpecker::suite(),
+        cases::suite(),
         woodpecker::suite_of_the_image(),
         image::suite(),
     ])

@@ -39,6 +39,16 @@ impl Sshd {
         fs::read_to_string(self.path(name)).unwrap()
     }
 
+    /// The loopback port it listens on.
+    pub fn port(&self) -> u16 {
+        self.read("port").trim().parse().unwrap()
+    }
+
+    /// How many times somebody logged in.
+    pub fn logins(&self) -> usize {
+        self.read("log").lines().filter(|line| line.starts_with("Accepted ")).count()
+    }
+
     /// The known host line of a server with another key: that of the key which may log in.
     pub fn another_key(&self) -> String {
         let known_hosts = self.read("known_hosts");

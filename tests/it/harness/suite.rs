@@ -153,11 +153,9 @@ pub fn run(suites: Vec<Suite>) -> ExitCode {
             }));
         }
     }
-    if !real {
-        // Those tests wait for most of their time.
-        let processors = std::thread::available_parallelism().map_or(2, usize::from);
-        arguments.test_threads.get_or_insert(4 * processors);
-    }
+    // Tests wait for most of their time, and those with a real Ansible for some of it.
+    let processors = std::thread::available_parallelism().map_or(2, usize::from);
+    arguments.test_threads.get_or_insert(if real { 2 * processors } else { 4 * processors });
     remember_where_tests_panic();
     let conclusion = libtest_mimic::run(&arguments, trials);
     if !arguments.list {
