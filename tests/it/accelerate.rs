@@ -299,11 +299,11 @@ fn several_hosts_delegate_to_one_at_once() {
       run_once: true
 ";
     let server = Accelerated::start(tasks);
-    let mut hosts = read(server.path("repository/hosts"));
-    for number in 2..=6 {
-        hosts += &format!("web{number}\n");
-        fs::write(server.path("target").join(format!("web{number}")), format!("web{number}")).unwrap();
+    let others: Vec<_> = (2..=6).map(|number| format!("web{number}\n")).collect();
+    for name in &others {
+        fs::write(server.path("target").join(name.trim()), name.trim()).unwrap();
     }
+    let hosts = read(server.path("repository/hosts")) + &others.concat();
     fs::write(server.path("target/web1"), "drifted").unwrap();
     let step = server.step.again().file("hosts", &hosts);
     // Nothing was compared on the others.
