@@ -8,7 +8,8 @@ if [ -t 1 ]; then bold=$(printf '\033[1m') plain=$(printf '\033[0m'); else bold=
 say() { printf '\n%s── %s%s\n' "$bold" "$*" "$plain"; }
 
 say 'Build the plugin and the status server'
-cargo build --package plugin-gitops-status --package gitops-status-server
+# Without --release, which takes twice as long and shows nothing more; `cargo test` uses what is built here.
+cargo build --locked --package plugin-gitops-status --package gitops-status-server
 command -v ansible-playbook > /dev/null || PATH=$(.ci/ansible-core):$PATH
 export PATH
 

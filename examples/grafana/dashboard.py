@@ -7,6 +7,7 @@ import json
 
 DATASOURCE = {"type": "yesoreyeram-infinity-datasource", "uid": "${datasource}"}
 NO_ANSWER = "No answer from the status server"
+MINUTE = "time:YYYY-MM-DD HH:mm"
 COLOURS = {"OUT_OF_SYNC": "red", "UNKNOWN": "orange", "STALE": "purple", "SYNCED": "green"}
 
 # `All` is the word null. A set and not a list of what is chosen: looking through a list for each server takes a second
@@ -75,7 +76,7 @@ def tile(number, title, description, x, root_selector, colour, field_mappings=()
         "wideLayout": True, "showPercentChange": False, "percentChangeColorMode": "standard",
         "reduceOptions": {"calcs": ["lastNotNull"], "fields": "/.*/", "values": False},
     }
-    return panel(number, "stat", title, description, (x, 0, 6, 4), query(root_selector),
+    return panel(number, "stat", title, description, (x, 0, 6, 3), query(root_selector),
                  fieldConfig={"defaults": defaults, "overrides": []}, options=options)
 
 
@@ -120,17 +121,16 @@ def servers():
             repo, server, status: $status, severity: $severity[$status],
             files: ($names | map(select(other | not)) | join(", ")), things: ($names | map(select(other)) | join(", ")),
             lasts: (try (now - began($status)) catch null), since: (try (began($status) | todateiso8601) catch null),
-            last_check, checked: .last_check,
-            url: ((.details.pipeline_url? // "") | if type == "string" and test("^https?://") then . else "" end),
+            last_check, url: ((.details.pipeline_url? // "") | if type == "string" and test("^https?://") then . else "" end),
             commit: ((.details.commit? // "") | tostring | .[0:8])
           } | .link = (if .url == "" then .commit elif .commit == "" then "pipeline" else .commit end)]
         | sort_by(.severity, .repo, .server)
-        | if length == 0 then [{repo: "No status has been reported."}] else . end""")
+        | if length == 0 then [{status: "no server", files: "No status has been reported."}] else . end""")
     columns = [
         ("status", "Status", "string"), ("repo", "Repository", "string"), ("server", "Server", "string"),
         ("files", "Files", "string"), ("things", "Other things", "string"), ("lasts", "For", "number"),
         ("last_check", "Last check", "timestamp"), ("link", "Pipeline", "string"), ("since", "Since", "timestamp"),
-        ("checked", "Checked at", "timestamp"), ("url", "url", "string"),
+        ("url", "url", "string"),
     ]
     link = {"title": "Open the pipeline", "url": "${__data.fields.url:raw}", "targetBlank": True}
     wrap = {"type": "auto", "wrapText": True}
@@ -139,26 +139,30 @@ def servers():
         override("Status", mappings=mappings(), custom__cellOptions=status_cell, custom__width=125,
                  color={"mode": "fixed", "fixedColor": "transparent"}),
         override("Repository", custom__width=110), override("Server", custom__width=130),
-        override("/^(Files|Other things)$/", custom__cellOptions=wrap, custom__inspect=True, custom__minWidth=180),
-        override("For", unit="dtdurations", decimals=0, custom__width=110),
-        override("Last check", unit="dateTimeFromNow", custom__width=130),
-        override("Pipeline", links=[link], custom__width=95),
-        override("/^(Since|Checked at)$/", unit="dateTimeAsIso", custom__width=165),
+        override("Files", custom__cellOptions=wrap, custom__inspect=True, custom__minWidth=230),
+        override("Other things", custom__cellOptions=wrap, custom__inspect=True, custom__minWidth=130),
+        override("For", unit="dtdurations", decimals=0, custom__width=100),
+        override("Last check", unit="dateTimeFromNow", custom__width=135),
+        override("Pipeline", links=[link], custom__width=105),
+        override("Since", unit=MINUTE, custom__width=140),
     ]
     return table(
         5, "Servers", "The newest status of each server, worst first. SYNCED becomes STALE after ten minutes without a check.",
-        (0, 4, 24, 12), root_selector, columns, overrides, hidden=["url"],
+        (0, 3, 24, 14), root_selector, columns, overrides, hidden=["url"],
     )
 
 
 def differences():
     root_selector = jq(CHOSEN, FILES, """
-        [chosen | {repo, server} as $on | .files[]?.name | {repo: $on.repo, server: $on.server, name: .}]
+        [chosen] as $chosen
+        | [$chosen[] | {repo, server} as $on | .files[]?.name | {repo: $on.repo, server: $on.server, name: .}]
         | group_by([.repo, .name])
         | map({repo: .[0].repo, name: .[0].name, kind: (if .[0].name | other then "other" else "file" end),
                count: length, servers: (map(.server) | join(", "))})
         | sort_by(-.count, .repo, .name)
-        | if length == 0 then [{name: "Nothing differs."}] else . end""")
+        | if length > 0 then .
+          elif $chosen == [] then [{name: "No status has been reported."}]
+          else [{name: "No difference is known."}] end""")
     columns = [
         ("repo", "Repository", "string"), ("name", "What differs", "string"), ("kind", "Kind", "string"),
         ("count", "Servers", "number"), ("servers", "On", "string"),
@@ -169,23 +173,26 @@ def differences():
         override("/^(What differs|On)$/", custom__cellOptions=wrap, custom__inspect=True, custom__minWidth=180),
     ]
     description = "One row for each file or other thing that differs, with all servers where it does."
-    return table(6, "What differs", description, (0, 16, 14, 9), root_selector, columns, overrides)
+    return table(6, "What differs", description, (0, 17, 13, 9), root_selector, columns, overrides)
 
 
 def stale():
     root_selector = jq(CHOSEN, STATUS, """
-        [chosen | select(age > ${stale_after}) | {repo, server, sync_status, age_s: (age | if . >= 1e9 then null else . end)}]
+        [chosen] as $chosen
+        | [$chosen[] | select(age > ${stale_after}) | {repo, server, sync_status, last_check, age_s: (age | if . >= 1e9 then null else . end)}]
         | sort_by(-(.age_s // 1e9), .repo, .server)
-        | if length == 0 then [{repo: "Every server was checked lately."}] else . end""")
+        | if length > 0 then . elif $chosen == [] then [{repo: "no server"}] else [{repo: "none"}] end""")
     columns = [
         ("repo", "Repository", "string"), ("server", "Server", "string"), ("sync_status", "Was", "string"), ("age_s", "Not for", "number"),
+        ("last_check", "Last check", "timestamp"),
     ]
     overrides = [
-        override("Repository", custom__minWidth=110), override("Server", custom__minWidth=110),
-        override("Was", custom__width=120), override("Not for", unit="dtdurations", decimals=0, custom__width=110),
+        override("Repository", custom__minWidth=100), override("Server", custom__minWidth=100),
+        override("Was", custom__width=115), override("Not for", unit="dtdurations", decimals=0, custom__width=95),
+        override("Last check", unit=MINUTE, custom__width=140),
     ]
     description = "No check for ten minutes: the cron job does not run, the check fails, or it cannot reach the status server."
-    return table(7, "Not checked", description, (14, 16, 10, 9), root_selector, columns, overrides)
+    return table(7, "Not checked", description, (13, 17, 11, 9), root_selector, columns, overrides)
 
 
 def timeline():
@@ -209,7 +216,7 @@ def timeline():
         "legend": {"showLegend": True, "displayMode": "list", "placement": "bottom"}, "tooltip": {"mode": "single", "sort": "none"},
     }
     return panel(
-        8, "state-timeline", "History", "Servers that were not always in sync in this time, the first fifty of them.", (0, 25, 24, 9),
+        8, "state-timeline", "History", "Servers that were not always in sync in this time, the first fifty of them.", (0, 26, 24, 9),
         query(root_selector, columns, "/history.json?from=${__from:date:iso}&to=${__to:date:iso}"),
         transformations=[by_server], fieldConfig={"defaults": defaults, "overrides": []}, options=options,
     )

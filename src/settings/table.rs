@@ -22,18 +22,18 @@ pub struct Setting {
 /// The groups of the table, in its order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Group {
-    /// What a step cannot do without.
-    Basics,
-    /// How `ansible-playbook` runs.
-    Playbook,
+    /// What is checked.
+    Check,
     /// How the servers are reached, and what opens vaults.
     Access,
+    /// Where the status is sent, and how the status server is reached.
+    Delivery,
     /// Which results count.
     Counting,
-    /// What becomes of the result.
+    /// What happens with the result.
     Result,
-    /// How the status server is reached.
-    Delivery,
+    /// How Ansible runs.
+    Ansible,
 }
 
 /// What holds where a setting is not set.
@@ -82,12 +82,12 @@ impl Group {
     /// The heading of the group.
     pub fn title(self) -> &'static str {
         match self {
-            Self::Basics => "The basics",
-            Self::Playbook => "Running the playbook",
-            Self::Access => "Access to the servers",
+            Self::Check => "What to check",
+            Self::Access => "How to reach the servers",
+            Self::Delivery => "Where to send the status",
             Self::Counting => "What counts",
-            Self::Result => "What becomes of the result",
-            Self::Delivery => "Connection to the status server",
+            Self::Result => "What happens with the result",
+            Self::Ansible => "How Ansible runs",
         }
     }
 }
@@ -129,89 +129,94 @@ macro_rules! settings {
 use DefaultValue::{Nothing, Required, RequiredUnless, Value, Words};
 
 settings! {
-    Basics {
-    GITOPS_STATUS_SERVER_URL "gitops_status_server_url", "URL", RequiredUnless("dry_run is set"), Password,
-        "The base URL of the status server. The payload is sent to its path /api/status.";
-    REPO_NAME "repo_name", "text", Words("$CI_REPO_NAME"), Public,
-        "The name of the repository, sent as repo in the payload.";
-    SERVER_NAME "server_name", "text", RequiredUnless("per_host is set"), Public,
-        "The name that the dashboard shows, sent as server in the payload.";
+    Check {
     PLAYBOOK "playbook", "list", Required, Public,
-        "The playbooks to run, all in one call of ansible-playbook.";
+        "The playbooks to run, all in one call of ansible-playbook. Paths are relative to the repository.";
     INVENTORY "inventory", "list", Words("Ansible's own"), Public,
-        "Where the servers are listed: paths, or an inline list such as web01, (with a comma).";
-    }
-
-    Playbook {
+        "The paths of inventories. Host names work too, if there is a comma: a single name needs one at its end.";
     CHECK "check", "bool", Value("true"), Public,
-        "Runs the playbook with --check --diff. Set it to false for a playbook that only reads and prints its own result.";
-    LIMIT "limit", "list", Nothing, Public, "Runs the playbook only on these hosts and groups, as --limit does.";
-    TAGS "tags", "list", Nothing, Public, "Runs only tasks with these tags, as --tags does.";
-    SKIP_TAGS "skip_tags", "list", Nothing, Public, "Leaves out tasks with these tags, as --skip-tags does.";
+        "Runs the playbook with --check --diff. Set false if the playbook changes nothing and prints its result.";
+    LIMIT "limit", "list", Nothing, Public, "Checks only these hosts and groups, as --limit does.";
+    TAGS "tags", "list", Nothing, Public, "Runs only the tasks with these tags, as --tags does.";
+    SKIP_TAGS "skip_tags", "list", Nothing, Public, "Skips the tasks with these tags, as --skip-tags does.";
     EXTRA_VARS "extra_vars", "map or list", Nothing, NamedValues,
-        "Extra variables, as a map or as key=value items. They are passed in a private file.";
-    FORKS "forks", "number", Words("by cores and memory"), Public, "How many hosts Ansible works on at once.";
-    TIMEOUT "timeout", "duration", Value("10m"), Public, "The total time for the playbook run.";
-    VERBOSITY "verbosity", "number", Value("0"), Public, "How much Ansible prints: 0 to 6, as -v to -vvvvvv.";
-    ANSIBLE_CONFIG "ansible_config", "path", Words("Ansible's search"), Public,
-        "The ansible.cfg to use. Ansible ignores one that it finds in a directory that anyone can write to.";
-    ANSIBLE_ENV "ansible_env", "map", Nothing, Public, "Further ANSIBLE_* variables. Their values are not secret.";
-    ENVIRONMENT "environment", "map", Nothing, Values,
-        "Further environment variables for Ansible, such as tokens of inventories and lookups. Their values are secret.";
-    ARGS "args", "list", Nothing, Public, "Further arguments for ansible-playbook, as typed.";
+        "Extra variables, as a map or as a list of key=value items. They are passed in a private file.";
     GALAXY_REQUIREMENTS "galaxy_requirements", "path", Nothing, Public,
         "The file of roles and collections to install before the run. Only missing ones are installed.";
-    ACCELERATE "accelerate", "bool", Value("false"), Public,
-        "Keeps one Python running on each server during the check, instead of starting one for each task.";
     }
 
     Access {
     USER "user", "text", Words("Ansible's own"), Public, "The user to log in as.";
-    SSH_PRIVATE_KEY "ssh_private_key", "secret", Nothing, Whole, "The text of the private key.";
-    SSH_CERTIFICATE "ssh_certificate", "text", Nothing, Public, "The certificate that belongs to ssh_private_key.";
+    SSH_PRIVATE_KEY "ssh_private_key", "secret", Nothing, Whole,
+        "The text of the private key. It must have no passphrase.";
     SSH_KNOWN_HOSTS "ssh_known_hosts", "text", Nothing, Public,
-        "Lines of a known_hosts file. If set, only servers with one of these keys are accepted.";
+        "The lines of a known_hosts file. If this is set, a server is accepted only if its key is listed.";
+    SSH_CERTIFICATE "ssh_certificate", "text", Nothing, Public, "The certificate that belongs to ssh_private_key.";
     HOST_KEY_CHECKING "host_key_checking", "bool", Words("Ansible's own (true)"), Public,
-        "Set it to false to accept any host key, with a warning in the log.";
-    BECOME "become", "bool", Value("false"), Public,
-        "Runs tasks as root, or as the become user of the playbook.";
-    BECOME_PASSWORD "become_password", "secret", Nothing, Whole, "The password that sudo and the like ask for.";
-    VAULT_PASSWORD "vault_password", "secret", Nothing, Whole, "The password of encrypted variables and files.";
+        "Set this to false to accept any host key. The log then warns about it.";
+    BECOME "become", "bool", Value("false"), Public, "Runs tasks as root, or as the become_user of the playbook.";
+    BECOME_PASSWORD "become_password", "secret", Nothing, Whole, "The password for sudo or another become method.";
+    VAULT_PASSWORD "vault_password", "secret", Nothing, Whole, "The password for encrypted variables and files.";
     VAULT_PASSWORDS "vault_passwords", "map", Nothing, Values,
-        "Passwords of several vault ids, as a map from id to password. They are used beside vault_password.";
+        "The passwords of several vault ids, as a map from id to password, in addition to vault_password.";
+    }
+
+    Delivery {
+    GITOPS_STATUS_SERVER_URL "gitops_status_server_url", "URL", RequiredUnless("dry_run is set"), Password,
+        "The base URL of the status server. The payload is posted to /api/status below it.";
+    SERVER_NAME "server_name", "text", RequiredUnless("per_host is set"), Public,
+        "The name of the server in the payload and on the dashboard.";
+    REPO_NAME "repo_name", "text", Words("$CI_REPO_NAME"), Public,
+        "The name of the repository in the payload and on the dashboard.";
+    STATUS_SERVER_TOKEN "status_server_token", "secret", Nothing, Whole,
+        "The token for the status server, sent as Authorization: Bearer.";
+    HEADERS "headers", "map", Nothing, Values, "Further request headers. Their values are kept secret.";
+    CA_CERT "ca_cert", "PEM text or path", Words("the system's certificates"), Public,
+        "A certificate authority to trust as well, or the self-signed certificate of the status server.";
+    INSECURE_SKIP_VERIFY "insecure_skip_verify", "bool", Value("false"), Public,
+        "Accepts any certificate of the status server. The log then warns about it.";
+    HTTP_TIMEOUT "http_timeout", "duration", Value("10s"), Public, "The timeout of one request.";
+    RETRY_FOR "retry_for", "duration", Value("60s"), Public,
+        "The total time for delivery, retries included. All payloads of a step share it.";
     }
 
     Counting {
     RELATIVE_TO "relative_to", "path", Nothing, Public,
-        "Shows file names relative to this directory: /etc turns /etc/rsyslog.d/30-lab.conf into rsyslog.d/30-lab.conf.";
-    IGNORE "ignore", "list of globs", Nothing, Public, "Files whose drift does not count. An item may be a map {match, until, reason} that holds until a date.";
+        "Shows file names relative to this directory. With /etc, the file /etc/rsyslog.conf is shown as rsyslog.conf.";
+    IGNORE "ignore", "list of globs", Nothing, Public,
+        "Files whose drift does not count. An item may be a map {match, until, reason} that holds until a date.";
     IGNORE_TASKS "ignore_tasks", "list of globs", Nothing, Public,
-        "Tasks that count neither as drift nor as unverified. Items as in ignore.";
-    IGNORE_PLAYS "ignore_plays", "list of globs", Nothing, Public, "Plays to ignore, even if they match no host. Items as in ignore.";
+        "Tasks that count neither as drift nor as unverified. A failure still counts. Items are written as in ignore.";
+    IGNORE_PLAYS "ignore_plays", "list of globs", Nothing, Public,
+        "Plays that do not count, even if they match no host. Items are written as in ignore.";
     }
 
     Result {
     PER_HOST "per_host", "bool", Value("false"), Public,
-        "Sends one payload for each host of the inventory, under the host's name.";
+        "Sends one payload for each host, with its inventory name as the name of the server.";
     DETAILS "details", "bool", Value("false"), Public,
-        "Adds details to the payload: hosts, reasons, commit and versions.";
-    REPORT_UNKNOWN "report_unknown", "bool", Value("false"), Public, "Sends UNKNOWN too, instead of nothing.";
+        "Adds details to the payload: the result of each host, reasons, commit, pipeline and versions.";
+    REPORT_UNKNOWN "report_unknown", "bool", Value("false"), Public,
+        "Sends a payload also if the status is UNKNOWN. Otherwise nothing is sent then.";
     FAIL_ON_DRIFT "fail_on_drift", "bool", Value("false"), Public,
         "Exits with code 2 on OUT_OF_SYNC, after the status was delivered.";
     DRY_RUN "dry_run", "bool", Value("false"), Public, "Prints the payload and sends nothing.";
     PAYLOAD_FILE "payload_file", "path", Nothing, Public,
-        "Also writes the payload to this file, completely or not at all.";
+        "Also writes the payload to this file. If the status is unknown, the file of an earlier run is removed.";
     }
 
-    Delivery {
-    STATUS_SERVER_TOKEN "status_server_token", "secret", Nothing, Whole,
-        "The bearer token for the status server, sent in the Authorization header.";
-    HEADERS "headers", "map", Nothing, Values, "Further request headers. Their values are secret.";
-    CA_CERT "ca_cert", "PEM text or path", Words("the system's roots"), Public,
-        "A certificate authority to trust in addition to those of the system.";
-    INSECURE_SKIP_VERIFY "insecure_skip_verify", "bool", Value("false"), Public,
-        "Accepts any certificate of the status server, with a warning in the log.";
-    HTTP_TIMEOUT "http_timeout", "duration", Value("10s"), Public, "The timeout of one request.";
-    RETRY_FOR "retry_for", "duration", Value("60s"), Public, "The total time for delivery, retries included.";
+    Ansible {
+    TIMEOUT "timeout", "duration", Value("10m"), Public, "The maximum duration of the playbook run.";
+    FORKS "forks", "number", Words("depends on cores and memory"), Public,
+        "The number of hosts that Ansible works on at the same time.";
+    ACCELERATE "accelerate", "bool", Value("false"), Public,
+        "Keeps a Python running on each server during the check, instead of starting one for every task.";
+    VERBOSITY "verbosity", "number", Value("0"), Public, "How much Ansible prints: 0 to 6, as -v to -vvvvvv.";
+    ANSIBLE_CONFIG "ansible_config", "path", Words("found by Ansible"), Public,
+        "The ansible.cfg to use. Ansible does not read one from a directory that every user can write to.";
+    ANSIBLE_ENV "ansible_env", "map", Nothing, Public, "Further ANSIBLE_* variables. Their values are not secret.";
+    ENVIRONMENT "environment", "map", Nothing, Values,
+        "Further environment variables for Ansible, such as tokens for inventories. Their values are kept secret.";
+    ARGS "args", "list", Nothing, Public, "Further arguments for ansible-playbook, one for each item.";
     }
 }

@@ -1,11 +1,14 @@
 """Looks at what the examples give to Grafana and Kubernetes with their own models, and asks Grafana's questions.
 
     check.py models         nothing that Grafana or Kubernetes would not understand; prints nothing
-    check.py queries URL    asks the status server at URL: the rows of every panel and variable and the firing ones of
-                            every alert rule by their titles, as JSON; `null` where the query fails
+    check.py queries URL [CHOSEN [NOW]]
+                            asks the status server at URL: the rows of every panel and variable and the firing ones of
+                            every alert rule by their titles, as JSON; `null` where the query fails. CHOSEN is a JSON
+                            object with the values of variables that are not `All`; NOW is another time than the present,
+                            in Unix seconds
 
 A query's frame is made as the Infinity datasource's backend makes it: the root selector in jq, then the columns, which
-are plain keys here. `${repo:json}` and the like are replaced as Grafana replaces them, with everything chosen.
+are plain keys here. `${repo:json}` and the like are replaced as Grafana replaces them.
 """
 
 import datetime
@@ -14,6 +17,7 @@ import pathlib
 import re
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
 
@@ -65,6 +69,7 @@ def models():
         used.add(DASHBOARD["templating"]["list"][0]["current"]["value"])
         if used != set(uids):
             problems.append(f"datasources {sorted(used)} are asked, and {uids} are provisioned")
+    problems += wrong_mounts_and_rights(yaml.safe_load((GRAFANA / "docker-compose.yml").read_text())["services"])
     for resource in yaml_files(EXAMPLES / "kubernetes"):
         try:
             kubernetes_validate.validate(resource, "1.31", strict=True)
@@ -85,23 +90,41 @@ def wrong_annotations(rule):
         yield f"{rule['title']}: an alert because of an error or of no data has no labels to name"
 
 
+def wrong_mounts_and_rights(services):
+    """What the compose file may not do: hide Grafana's own files, or let whoever looks at Grafana post a status."""
+    server, grafana = services["gitops-status-server"], services["grafana"]
+    for volume in grafana["volumes"]:
+        source, target, mode = volume.split(":")
+        if not (GRAFANA / source).exists():
+            yield f"docker-compose.yml mounts {source}, which is not there"
+        if "/etc/grafana/provisioning".startswith(target) or re.search(r"/provisioning/[^/.]*$", target):
+            yield f"docker-compose.yml mounts over the directory {target}, and what Grafana has in it is gone"
+        if mode != "ro":
+            yield f"docker-compose.yml lets Grafana write to {source}"
+    if "--token-file" not in server["command"]:
+        yield "docker-compose.yml lets everybody post a status"
+    if "secrets" in grafana or "token" in json.dumps(grafana["environment"]).lower():
+        yield "docker-compose.yml gives the token to Grafana, and a viewer could post a status through the datasource"
+    if any(not port.startswith("127.0.0.1:") for service in services.values() for port in service["ports"]):
+        yield "docker-compose.yml publishes a port to other machines"
+
+
 def yaml_files(directory):
     for path in sorted(directory.glob("*.yaml")):
         yield from yaml.safe_load_all(path.read_text())
 
 
-def interpolated(text, choices):
+def interpolated(text, choices, now):
     values = {v["name"]: v["query"] for v in DASHBOARD["templating"]["list"] if v["type"] == "constant"}
     values |= {v["name"]: v["allValue"] for v in DASHBOARD["templating"]["list"] if v["type"] == "query"}
     values |= {name: json.dumps(value) for name, value in choices.items()}
-    now = datetime.datetime.now(datetime.timezone.utc)
     values |= {"__from": f"{now - datetime.timedelta(days=1):%FT%T}.000Z", "__to": f"{now:%FT%T}.000Z"}
     return re.sub(r"\$\{(\w+)(?::[\w:]+)?\}", lambda match: values[match[1]], text)
 
 
 class Server:
-    def __init__(self, url):
-        self.url, self.answers = url, {}
+    def __init__(self, url, now):
+        self.url, self.now, self.answers = url, now, {}
 
     def answer(self, path):
         if path not in self.answers:
@@ -114,8 +137,9 @@ class Server:
 
         # With any other parser alerting sees nothing, and without the slash the URL is a different host's.
         assert query["parser"] == "jq-backend" and query["url"].startswith("/"), query
-        answer = self.answer(interpolated(query["url"], choices))
-        rows = jq.compile(interpolated(query["root_selector"], choices)).input_value(answer).all()
+        answer = self.answer(interpolated(query["url"], choices, self.now))
+        selector = interpolated(query["root_selector"], choices, self.now)
+        rows = jq.compile(f"def now: {self.now.timestamp()}; {selector}").input_value(answer).all()
         if len(rows) == 1 and isinstance(rows[0], list):
             rows = rows[0]
         if query["columns"]:
@@ -146,8 +170,9 @@ class Server:
         return found
 
 
-def queries(url, choices):
-    server = Server(url)
+def queries(url, choices="{}", now=None):
+    now = datetime.datetime.fromtimestamp(float(now) if now else time.time(), datetime.timezone.utc)
+    server, choices = Server(url, now), json.loads(choices)
     asked = {panel["title"]: target for panel in DASHBOARD["panels"] for target in panel["targets"]}
     for variable in DASHBOARD["templating"]["list"]:
         if variable["type"] == "query":
@@ -159,6 +184,6 @@ def queries(url, choices):
 
 
 if sys.argv[1:2] == ["queries"]:
-    queries(sys.argv[2], json.loads(sys.argv[3]) if len(sys.argv) > 3 else {})
+    queries(*sys.argv[2:])
 else:
     models()

@@ -11,7 +11,12 @@ use crate::harness::suite::{Need, Suite, suite};
 use crate::tidy::blocks;
 
 pub fn suite() -> Suite {
-    suite!("documents", [Need::Ansible, Need::Python], the_logs_of_readme_and_the_payloads_of_plugin_md_are_real,)
+    suite!(
+        "documents",
+        [Need::Ansible, Need::Python],
+        the_logs_of_readme_and_the_payloads_of_plugin_md_are_real,
+        the_command_of_verdict_md_compares,
+    )
 }
 
 /// Runs a step of the example; its log, with the server's address and the time of README.
@@ -66,4 +71,21 @@ fn the_logs_of_readme_and_the_payloads_of_plugin_md_are_real() {
     let task = "  tasks:\n    - name: Read the version\n      ansible.builtin.command: rsyslogd -v\n      changed_when: false\n\n";
     fs::write(playbook, text.replacen("  tasks:\n", task, 1)).unwrap();
     shown(unknown, &log(&step, &url));
+}
+
+/// The task that shows how a command can compare, on two files of a scratch directory.
+fn the_command_of_verdict_md_compares() {
+    let tasks = blocks("docs/verdict.md", "yaml");
+    let task = tasks.iter().find(|block| block.contains("ansible.builtin.command")).unwrap();
+    let step = Step::ansible("in-sync").target_file("wanted", "a\n").target_file("active", "a\n");
+    let target = step.target().display().to_string();
+    let task = task.replace("/etc/app.conf", &format!("{target}/wanted"));
+    let task = task.replace("/run/app/active.conf", &format!("{target}/active"));
+    assert_eq!(task.matches(&target).count(), 2, "{task}");
+    let play = "- hosts: all\n  gather_facts: false\n  tasks:\n    ".to_owned() + &task.replace('\n', "\n    ") + "\n";
+    let step = step.file("site.yml", &play).dry();
+    let end = step.again().run();
+    assert!(end.expect_code(0).payload().contains(r#""sync_status":"SYNCED""#), "{end}");
+    let end = step.target_file("active", "b\n").run();
+    assert!(end.expect_code(0).payload().contains(r#""sync_status":"OUT_OF_SYNC""#), "{end}");
 }

@@ -12,7 +12,7 @@ use crate::examples::{deployed_rsyslog, edit_by_hand};
 use crate::harness::ended::Ended;
 use crate::harness::status_server::StatusServer;
 use crate::harness::suite::{Need, Suite, suite};
-use crate::harness::{root, succeeded};
+use crate::harness::{recording, root, succeeded};
 
 pub fn suite() -> Suite {
     suite!(
@@ -24,6 +24,7 @@ pub fn suite() -> Suite {
         hostile_names_are_shown_and_can_be_chosen,
         two_thousand_servers_are_shown_and_can_be_chosen,
         a_status_server_that_is_down_or_empty_looks_like_it,
+        the_picture_of_the_dashboard_is_what_grafana_draws,
     )
 }
 
@@ -110,7 +111,8 @@ fn the_panels_show_what_the_plugin_posts() {
     step.run().expect_delivered();
     let rows = server.asked();
     assert_eq!(rows["In sync"], json!([{"In sync": "1 of 1"}]));
-    assert_eq!(column(&rows["What differs"], "What differs"), ["Nothing differs."]);
+    assert_eq!(column(&rows["What differs"], "What differs"), ["No difference is known."]);
+    assert_eq!(column(&rows["Not checked"], "Repository"), ["none"]);
     assert_eq!(rows["alert: Out of sync"], json!([]));
 
     edit_by_hand(&step);
@@ -244,7 +246,13 @@ fn a_status_server_that_is_down_or_empty_looks_like_it() {
     let server = Server::start();
     let rows = server.asked();
     assert_eq!(rows["In sync"], json!([{"In sync": "0 of 0"}]));
-    assert_eq!(column(&rows["Servers"], "Repository"), ["No status has been reported."]);
+    // Short, because it has to be seen on a phone.
+    assert_eq!(
+        (column(&rows["Servers"], "Status"), column(&rows["Not checked"], "Repository")),
+        (vec!["no server"], vec!["no server"])
+    );
+    assert_eq!(column(&rows["Servers"], "Files"), ["No status has been reported."]);
+    assert_eq!(column(&rows["What differs"], "What differs"), ["No status has been reported."]);
     assert_eq!(rows["alert: No status"], json!([{"servers": 0}]));
     assert_eq!(rows["alert: Status server"], json!([]));
     // Nothing to speak of ends no alert.
@@ -272,4 +280,15 @@ fn a_status_server_that_is_down_or_empty_looks_like_it() {
     ] {
         assert_eq!(rows[format!("alert: {rule}")], json!([{"state": state}]), "{rule}");
     }
+}
+
+/// It holds the checksum of the dashboard, of the status server's answers and of Grafana's components that it was drawn from.
+/// `RECORD=pictures` draws it anew, which needs node, npm and chromium.
+fn the_picture_of_the_dashboard_is_what_grafana_draws() {
+    let server = Server::start();
+    let command = if recording("pictures") { "draw" } else { "check" };
+    let mut draw = Command::new(python());
+    draw.arg(root().join("tests/grafana/render/draw.py")).args([command, &server.server.url]);
+    let end: Ended = draw.arg(root().join("docs/pictures/dashboard.png")).output().unwrap().into();
+    assert_eq!(end.code, Some(0), "{end}; if the change is right, set RECORD=pictures");
 }

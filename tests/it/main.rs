@@ -10,6 +10,7 @@ use std::process::ExitCode;
 mod harness;
 
 mod tidy;
+mod pages;
 mod settings;
 mod delivery;
 mod retries;
@@ -41,6 +42,7 @@ fn main() -> ExitCode {
     }
     harness::suite::run(vec![
         tidy::suite(),
+        pages::suite(),
         settings::suite(),
         delivery::suite(),
         retries::suite(),

@@ -12,6 +12,7 @@ use crate::harness::status_server::StatusServer;
 use crate::harness::step::{Step, text};
 use crate::harness::suite::{Need, Suite, suite};
 use crate::harness::{ansible, root, succeeded, variable};
+use crate::pages::pages;
 use crate::tidy::blocks;
 
 pub fn suite() -> Suite {
@@ -50,9 +51,9 @@ fn every_pipeline_we_show_is_valid() {
     assert!(!shipped.is_empty());
     let folder = tempfile::tempdir().unwrap();
     let mut all = shipped;
-    for document in ["README.md", "plugin.md"] {
-        for (number, pipeline) in documented_pipelines(document).iter().enumerate() {
-            let file = folder.path().join(format!("{document}-{number}.yml"));
+    for document in pages() {
+        for (number, pipeline) in documented_pipelines(&document).iter().enumerate() {
+            let file = folder.path().join(format!("{}-{number}.yml", document.replace('/', "-")));
             // A block may show the steps alone; a pipeline says when it runs.
             let complete = if pipeline.contains("when:") { "" } else { "when:\n  - event: push\n\n" };
             fs::write(&file, format!("{complete}{pipeline}")).unwrap();

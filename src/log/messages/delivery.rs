@@ -165,6 +165,9 @@ fn to_check_of_server(kind: FailureKind) -> &'static str {
         FailureKind::Status(408 | 425 | 429 | 500..) => {
             "the status server's own log, and its load; or raise `retry_for`"
         }
+        FailureKind::Status(422) => {
+            "what the status server says: a clock may be more than five minutes ahead, or a name may be one it refuses"
+        }
         FailureKind::Status(_) => "that the status server and this plugin speak the same version of the payload",
     }
 }

@@ -27,9 +27,11 @@ pub fn answer(argument: &str) -> Result<Vec<Line>, Vec<Line>> {
 fn help() -> Vec<String> {
     let mut lines = vec![
         concat!("plugin-gitops-status ", env!("CARGO_PKG_VERSION")).to_owned(),
-        "Runs an Ansible playbook that compares servers with their Git repository and reports SYNCED or".to_owned(),
-        "OUT_OF_SYNC to a gitops-status-server. Everything is set by environment variables; lists are".to_owned(),
-        "separated by commas or JSON arrays.".to_owned(),
+        "Runs an Ansible playbook in check mode, decides whether the servers match their Git repository".to_owned(),
+        "(SYNCED or OUT_OF_SYNC), and posts the status to a gitops-status-server.".to_owned(),
+        String::new(),
+        "The settings are read from environment variables, which Woodpecker sets from the settings of the".to_owned(),
+        "step. A list is text with commas or a JSON array. A map is a JSON object.".to_owned(),
     ];
     let mut group = None;
     for setting in TABLE {
@@ -47,8 +49,11 @@ fn help() -> Vec<String> {
     }
     lines.extend([
         String::new(),
-        "Exit codes: 0 delivered; 1 nothing can be claimed or delivered; 2 OUT_OF_SYNC with fail_on_drift;".to_owned(),
-        "128+n ended by signal n.".to_owned(),
+        "Exit codes:".to_owned(),
+        "  0      The status was delivered, or printed in a dry run.".to_owned(),
+        "  1      The status is unknown, the check is incomplete, or the status could not be delivered.".to_owned(),
+        "  2      OUT_OF_SYNC was delivered, and fail_on_drift is set.".to_owned(),
+        "  128+n  The step was ended by signal n.".to_owned(),
     ]);
     lines
 }

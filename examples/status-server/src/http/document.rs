@@ -75,20 +75,48 @@ where
     });
     match received.recv().await {
         Some(Part::Failed(error)) => unavailable(&error),
-        Some(first) => {
-            let parts = stream::unfold((Some(first), received), async |(waiting, mut received)| {
-                let part = match waiting {
-                    Some(part) => part,
-                    None => received.recv().await?,
-                };
-                match part {
-                    Part::Text(text) => Some((Ok(Bytes::from(text)), (None, received))),
-                    Part::Failed(error) => Some((Err(io::Error::other(format!("{error:#}"))), (None, received))),
-                    Part::End => None,
-                }
-            });
-            ([(CONTENT_TYPE, content_type)], Body::from_stream(parts)).into_response()
-        }
+        Some(first) => ([(CONTENT_TYPE, content_type)], body(first, received)).into_response(),
         None => unavailable(&anyhow!("the answer could not be made")),
+    }
+}
+
+fn body(first: Part, received: mpsc::Receiver<Part>) -> Body {
+    Body::from_stream(stream::unfold((Some(first), received), async |(waiting, mut received)| {
+        let part = match waiting {
+            Some(part) => Some(part),
+            None => received.recv().await,
+        };
+        match part {
+            Some(Part::Text(text)) => Some((Ok(Bytes::from(text)), (None, received))),
+            Some(Part::Failed(error)) => Some((Err(io::Error::other(format!("{error:#}"))), (None, received))),
+            Some(Part::End) => None,
+            None => Some((Err(io::Error::other("the answer was given up")), (None, received))),
+        }
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::BodyExt;
+
+    use super::*;
+
+    /// What a reader gets of these parts, if it is the whole.
+    async fn read(parts: impl IntoIterator<Item = Part>) -> Option<Bytes> {
+        let (sender, received) = mpsc::channel(8);
+        for part in parts {
+            sender.send(part).await.unwrap_or_else(|_| panic!("nobody reads"));
+        }
+        drop(sender);
+        let whole = body(Part::Text("[1".to_owned()), received).collect().await;
+        whole.ok().map(http_body_util::Collected::to_bytes)
+    }
+
+    #[tokio::test]
+    async fn only_an_answer_with_an_end_passes_for_the_whole() {
+        let rest = || Part::Text("]".to_owned());
+        assert_eq!(read([rest(), Part::End]).await.as_deref(), Some(&b"[1]"[..]));
+        assert_eq!(read([rest(), Part::Failed(anyhow!("broken"))]).await, None);
+        assert_eq!(read([rest()]).await, None);
     }
 }

@@ -1,9 +1,10 @@
 //! Opening the file: its tables, its settings, and one process for each file.
 
 use std::fs::File;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use rusqlite::{Connection, OpenFlags};
 use rustix::fs::{FlockOperation, flock};
 
@@ -77,6 +78,37 @@ pub fn lock(file: &Path) -> Result<Lock> {
             bail!("cannot use `{}`: another process uses it, and two would show different statuses", file.display())
         }
         Err(error) => Err(error).with_context(|| format!("cannot lock `{}`", path.display())),
+    }
+}
+
+/// The file that a path leads to, as long as it does.
+#[derive(Debug)]
+pub struct Place {
+    file: PathBuf,
+    device: u64,
+    inode: u64,
+}
+
+impl Place {
+    /// What `file` leads to now.
+    ///
+    /// # Errors
+    /// When there is no such file.
+    pub fn of(file: &Path) -> Result<Self> {
+        let found = file.metadata().with_context(|| format!("cannot look at `{}`", file.display()))?;
+        Ok(Self { file: file.to_owned(), device: found.dev(), inode: found.ino() })
+    }
+
+    /// That the path still leads to the same file. `SQLite` goes on writing to one that was removed or replaced, and all of
+    /// that would be gone with the process.
+    ///
+    /// # Errors
+    /// When the file was removed or replaced.
+    pub fn check(&self) -> Result<()> {
+        let found = self.file.metadata().ok().map(|found| (found.dev(), found.ino()));
+        let same = found == Some((self.device, self.inode));
+        ensure!(same, "`{}` was removed or replaced while this server used it; start it again", self.file.display());
+        Ok(())
     }
 }
 

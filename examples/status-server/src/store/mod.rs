@@ -1,5 +1,6 @@
-//! What is kept, in one database file (`SQLite`). One thread writes and another reads, each with a connection of its own, so that a
-//! disk that is slow to write does not keep readers waiting.
+//! What is kept, in one database file (`SQLite`). One thread writes, one reads the statuses and one the history, each with
+//! a connection of its own: a disk that is slow to write keeps no reader waiting, and a search through a million periods
+//! keeps nobody waiting who asks for the statuses.
 
 mod database;
 mod read;
@@ -32,6 +33,7 @@ const QUEUE: usize = 1024;
 pub struct Store {
     writes: mpsc::Sender<Job>,
     reads: mpsc::Sender<Query>,
+    history: mpsc::Sender<Query>,
     health: Arc<Health>,
 }
 
@@ -53,18 +55,13 @@ impl Store {
     pub fn open(file: &Path, lock: Lock, keep_history: Duration) -> Result<(Self, Threads)> {
         let health = Arc::new(Health::default());
         let (sender, jobs) = mpsc::channel(QUEUE);
-        let (reads, mut queries) = mpsc::channel::<Query>(QUEUE);
-        let writer = Writer::new(database::open(file)?, jobs, Arc::clone(&health), keep_history);
-        let reading = database::open_to_read(file)?;
-        let handles = vec![
-            spawn("writer", move || writer.run())?,
-            spawn("reader", move || {
-                while let Some(query) = queries.blocking_recv() {
-                    query(&reading);
-                }
-            })?,
-        ];
-        Ok((Self { writes: sender, reads, health }, Threads { handles, _lock: lock }))
+        let connection = database::open(file)?;
+        let place = database::Place::of(file)?;
+        let writer = Writer::new(connection, place, jobs, Arc::clone(&health), keep_history);
+        let (reads, reader) = reading("reader", file)?;
+        let (history, history_reader) = reading("history", file)?;
+        let handles = vec![spawn("writer", move || writer.run())?, reader, history_reader];
+        Ok((Self { writes: sender, reads, history, health }, Threads { handles, _lock: lock }))
     }
 
     /// Keeps a status unless a newer one is known. What is answered survives the end of this process and of the machine.
@@ -100,7 +97,7 @@ impl Store {
     /// # Errors
     /// When the database cannot be read.
     pub async fn statuses_after(&self, after: Option<Key>, columns: Columns) -> Result<Vec<Listed>> {
-        self.read(move |connection| read::statuses_after(connection, after.as_ref(), columns)).await
+        ask(&self.reads, move |connection| read::statuses_after(connection, after.as_ref(), columns)).await
     }
 
     /// The status of one server.
@@ -108,7 +105,7 @@ impl Store {
     /// # Errors
     /// When the database cannot be read.
     pub async fn status(&self, key: Key) -> Result<Option<Listed>> {
-        self.read(move |connection| read::status(connection, &key)).await
+        ask(&self.reads, move |connection| read::status(connection, &key)).await
     }
 
     /// How many servers there are of each kind; what was checked before `fresh_from` is stale.
@@ -116,7 +113,7 @@ impl Store {
     /// # Errors
     /// When the database cannot be read.
     pub async fn counts(&self, fresh_from: i64) -> Result<Counts> {
-        self.read(move |connection| read::counts(connection, fresh_from)).await
+        ask(&self.reads, move |connection| read::counts(connection, fresh_from)).await
     }
 
     /// The periods of the history after a position, in parts as [`Store::statuses_after`].
@@ -124,26 +121,13 @@ impl Store {
     /// # Errors
     /// When the database cannot be read.
     pub async fn periods_after(&self, filter: PeriodFilter, after: Option<PeriodCursor>) -> Result<Vec<Period>> {
-        self.read(move |connection| read::periods_after(connection, &filter, after.as_ref())).await
+        ask(&self.history, move |connection| read::periods_after(connection, &filter, after.as_ref())).await
     }
 
     async fn write(&self, change: Change) -> Result<Outcome> {
         let (reply, answer) = oneshot::channel();
         self.writes.try_send(Job { change, reply }).map_err(|_| anyhow!("too many statuses wait to be written"))?;
         answer.await.context("the writing thread has ended")?
-    }
-
-    async fn read<T: Send + 'static>(
-        &self,
-        query: impl FnOnce(&Connection) -> Result<T> + Send + 'static,
-    ) -> Result<T> {
-        let (reply, answer) = oneshot::channel();
-        let query: Query = Box::new(move |connection| {
-            // Whoever asked may be gone.
-            let _ = reply.send(query(connection));
-        });
-        self.reads.send(query).await.map_err(|_| anyhow!("the reading thread has ended"))?;
-        answer.await.context("the reading thread has ended")?
     }
 }
 
@@ -158,6 +142,30 @@ impl Threads {
         }
         Ok(())
     }
+}
+
+fn reading(name: &str, file: &Path) -> Result<(mpsc::Sender<Query>, JoinHandle<()>)> {
+    let (sender, mut queries) = mpsc::channel::<Query>(QUEUE);
+    let connection = database::open_to_read(file)?;
+    let thread = spawn(name, move || {
+        while let Some(query) = queries.blocking_recv() {
+            query(&connection);
+        }
+    })?;
+    Ok((sender, thread))
+}
+
+async fn ask<T: Send + 'static>(
+    reader: &mpsc::Sender<Query>,
+    query: impl FnOnce(&Connection) -> Result<T> + Send + 'static,
+) -> Result<T> {
+    let (reply, answer) = oneshot::channel();
+    let query: Query = Box::new(move |connection| {
+        // Whoever asked may be gone.
+        let _ = reply.send(query(connection));
+    });
+    reader.send(query).await.map_err(|_| anyhow!("the reading thread has ended"))?;
+    answer.await.context("the reading thread has ended")?
 }
 
 fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>> {

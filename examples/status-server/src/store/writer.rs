@@ -10,13 +10,16 @@ use tokio::sync::{mpsc, oneshot};
 use crate::status::Key;
 use crate::{complain, timestamp};
 
+use super::database::Place;
 use super::write::{Outcome, Request, keep, probe, prune, remove};
 
 /// How many requests one transaction takes.
 const BATCH: usize = 256;
 
-/// How often old rows are looked for.
+/// How often old rows are looked for, and after how many requests: each may add a row, and a search removes more than
+/// these, so that the limits hold however fast requests come.
 const PRUNE_EVERY: Duration = Duration::from_secs(60);
+const PRUNE_AFTER: usize = 500;
 
 /// Something to write, and whom to tell.
 pub struct Job {
@@ -56,15 +59,24 @@ impl Health {
 
 pub struct Writer {
     connection: Connection,
+    place: Place,
     jobs: mpsc::Receiver<Job>,
     health: Arc<Health>,
     keep_history: Duration,
     pruned: Instant,
+    /// Requests since then.
+    written: usize,
 }
 
 impl Writer {
-    pub fn new(connection: Connection, jobs: mpsc::Receiver<Job>, health: Arc<Health>, keep_history: Duration) -> Self {
-        Self { connection, jobs, health, keep_history, pruned: Instant::now() }
+    pub fn new(
+        connection: Connection,
+        place: Place,
+        jobs: mpsc::Receiver<Job>,
+        health: Arc<Health>,
+        keep_history: Duration,
+    ) -> Self {
+        Self { connection, place, jobs, health, keep_history, pruned: Instant::now(), written: 0 }
     }
 
     /// Writes until nobody can ask any more.
@@ -99,6 +111,7 @@ impl Writer {
 
     /// All or nothing.
     fn transaction(&mut self, changes: &[Change]) -> Result<Vec<Outcome>> {
+        self.place.check()?;
         let now = timestamp::now();
         let transaction = self.connection.transaction()?;
         let outcome = |change: &Change| match change {
@@ -107,14 +120,51 @@ impl Writer {
             Change::Probe => probe(&transaction),
         };
         let outcomes = changes.iter().map(outcome).collect::<Result<_>>()?;
-        let prune_now = self.pruned.elapsed() > PRUNE_EVERY;
+        let written = self.written + changes.len();
+        let prune_now = written >= PRUNE_AFTER || self.pruned.elapsed() > PRUNE_EVERY;
         if prune_now {
             prune(&transaction, self.keep_history, now)?;
         }
         transaction.commit()?;
+        self.written = written;
         if prune_now {
-            self.pruned = Instant::now();
+            (self.pruned, self.written) = (Instant::now(), 0);
         }
         Ok(outcomes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::database::open;
+    use super::*;
+    use crate::status::{Status, SyncStatus};
+
+    #[test]
+    fn the_history_stays_bounded_however_fast_it_grows() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("status.db");
+        let connection = open(&file).unwrap();
+        let (_, jobs) = mpsc::channel(1);
+        let mut writer =
+            Writer::new(connection, Place::of(&file).unwrap(), jobs, Arc::default(), Duration::from_secs(1));
+        // Each of them ends the period before it, an hour later than that began.
+        let found = |number: i64| Status {
+            key: Key { repo: "r".to_owned(), server: "s".to_owned() },
+            result: SyncStatus::OutOfSync,
+            files: vec![format!("f{number}")],
+            last_check: number * 3600,
+            details: None,
+        };
+        for batch in 0..12 {
+            let jobs = (batch * 250..(batch + 1) * 250).map(|number| {
+                let (reply, _) = oneshot::channel();
+                let request = Request { status: found(number), idempotency_key: None };
+                Job { change: Change::Keep(request), reply }
+            });
+            writer.write(jobs.collect());
+        }
+        let periods: i64 = writer.connection.query_row("SELECT count(*) FROM history", [], |row| row.get(0)).unwrap();
+        assert!(periods < 1000, "{periods}");
     }
 }

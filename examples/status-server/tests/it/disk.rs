@@ -142,6 +142,36 @@ fn the_json_file_of_an_older_version_is_taken_over() {
     }
 }
 
+#[test]
+fn a_database_that_is_removed_under_the_server_keeps_nothing_and_says_so() {
+    let server = Server::start();
+    assert_eq!(server.post(&status("s", &[], &from_now(0))).code, 200);
+    fs::rename(server.file(), server.folder.path().join("moved.db")).unwrap();
+    let answer = server.post(&status("s", &["a"], &from_now(1)));
+    assert_eq!(answer.code, 503);
+    assert!(answer.body.contains("was removed or replaced while this server used it"), "{answer:?}");
+    assert_eq!(server.get("/healthz").code, 503);
+}
+
+#[test]
+fn what_is_known_survives_a_restart() {
+    let server = Server::start();
+    let key = [("Idempotency-Key", "k")];
+    server.post_with(&status("s", &["a"], "2026-04-21T10:30:00Z"), &key);
+    server.post(&status("s", &[], "2026-04-21T10:32:00Z"));
+    server.post(&status("s", &[], "2026-04-21T10:34:00Z"));
+    let everything = |server: &Server| ["/status.json", "/history.json", "/metrics"].map(|path| server.get(path).body);
+    let before = everything(&server);
+    assert!(before[0].contains(r#""since":"2026-04-21T10:32:00Z""#), "{}", before[0]);
+
+    let server = Server::in_folder(server.killed(), &[]);
+    assert_eq!(everything(&server), before);
+    assert_eq!(server.post_with(&status("s", &["a"], "2026-04-21T10:30:00Z"), &key).body, "kept\n");
+    server.post(&status("s", &[], "2026-04-21T10:36:00Z"));
+    assert_eq!(server.statuses()[0]["since"], "2026-04-21T10:32:00Z");
+    assert_eq!(server.post(&status("s", &["b"], "2026-04-21T10:35:00Z")).body[..8], *"not kept");
+}
+
 /// Runs in a mount namespace of its own, so that nothing but the server's directory is full.
 #[test]
 fn a_full_disk_is_told_to_everybody_and_loses_nothing() {

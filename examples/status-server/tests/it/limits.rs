@@ -38,6 +38,22 @@ fn many_half_open_requests_keep_nobody_waiting() {
 }
 
 #[test]
+fn more_connections_than_there_may_be_wait_for_their_turn() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = std::process::Command::new("sh");
+    // 64 of them are for other things than connections.
+    command.args(["-c", "ulimit -n 80 && exec \"$@\"", "sh", env!("CARGO_BIN_EXE_gitops-status-server"), "--file"]);
+    command.arg(folder.path().join("status.db"));
+    let server = Server::run(command, folder);
+    let slow: Vec<_> = (0..60).map(|_| server.say(HALF_A_HEAD)).collect();
+    // Those that wait need no file of the server's, and are answered once the slow ones are ended.
+    assert!(server.open_files() <= 80, "{}", server.open_files());
+    assert_eq!(server.post(&status("s", &[], &from_now(0))).body, "kept\n");
+    assert_eq!(server.stderr(), "");
+    drop(slow);
+}
+
+#[test]
 fn a_head_that_never_ends_is_ended() {
     let server = Server::start();
     let mut slow = server.say(HALF_A_HEAD);
