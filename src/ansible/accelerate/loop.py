@@ -241,7 +241,9 @@ def execute(code, scope, ours):
         if type(status) is not int or not hasattr(atexit, "_run_exitfuncs"):
             raise
     except Exception as error:
-        sys.excepthook(type(error), error, error.__traceback__.tb_next)
+        # Without the line of this function. What the error holds is shown, whatever the hook is given.
+        error.__traceback__ = error.__traceback__.tb_next
+        sys.excepthook(type(error), error, error.__traceback__)
         status = 1
     finish(status)
 
