@@ -1,5 +1,6 @@
 #!/bin/sh
-# Runs every case on each ansible-core that a Python here can run, and ends with a table.
+# Runs every case, and the comparison of the table of modules with their documentation, on each ansible-core that a Python here
+# can run. Ends with a table.
 #
 #   tests/compat.sh [VERSION...]        all of them, or those alone
 set -u
@@ -13,6 +14,7 @@ $version   not run: no Python here can run it"
         continue
     fi
     said=$(ANSIBLE_CORE=$version tests/run.sh --test it cases:: 2>&1) || { failed=1; echo "$said"; }
+    modules=$(ANSIBLE_CORE=$version tests/run.sh --test it modules:: 2>&1) || { failed=1; echo "$modules"; }
     figures=$(echo "$said" | sed -n 's/^test result: [a-zA-Z]*\. \([0-9]* passed; [0-9]* failed; [0-9]* ignored\).*/\1/p')
     table="$table
 $version   ${figures:-did not finish}"

@@ -29,6 +29,7 @@ import sys
 import zlib
 
 from ansible import context
+from ansible.inventory.manager import split_host_pattern
 from ansible.plugins.callback import CallbackBase
 from ansible.release import __version__
 from ansible.template import Templar
@@ -48,7 +49,7 @@ def beside(name):
     return module
 
 
-values, template_names, _, task_names, provenance = (
+values, template_names, written_task, task_names, provenance = (
     beside(name) for name in ("values", "template_names", "written_task", "task_names", "provenance")
 )
 text = values.text
@@ -81,6 +82,7 @@ class CallbackModule(CallbackBase):
         self.sequence = 0
         self.tasks = {}
         self.plays = set()
+        self.limit_asked = False  # whether a play of this playbook has told which parts of the limit match nothing
         self.play = None
         self.asked = set()  # hosts whose connection was looked up in this play, with tasks that have words of their own
         self.connections = {}  # what was last reported of each host's connection
@@ -105,6 +107,7 @@ class CallbackModule(CallbackBase):
     @reported
     def v2_playbook_on_start(self, playbook):
         args = context.CLIARGS
+        self.limit_asked = False
         self.emit("playbook", {
             "file": text(getattr(playbook, "_file_name", "")),
             "check": bool(args.get("check")),
@@ -132,6 +135,12 @@ class CallbackModule(CallbackBase):
         if play._uuid not in self.plays:  # this hook comes once for each batch of `serial`
             self.plays.add(play._uuid)
             fields["named"] = [text(host.name) for host in inventory.get_hosts(play.hosts, ignore_restrictions=True)]
+            limit = [] if self.limit_asked else getattr(inventory, "_subset", None) or []
+            self.limit_asked = True
+            for name, patterns in (("unmatched", split_host_pattern(play.hosts)), ("limit_unmatched", limit)):
+                unmatched = unmatched_patterns(inventory, patterns)
+                if unmatched:
+                    fields[name] = unmatched
         fields.update(self.provenance.play_started(play, fields["name"]))
         self.emit("play", fields)
         self.play, self.asked, self.connections = play, set(), {}
@@ -175,7 +184,10 @@ class CallbackModule(CallbackBase):
             words = variables_of(task)
             if task.connection != self.play.connection or any(not CONNECTION_WORDS.isdisjoint(part) for part in words):
                 self.own_words[number] = words
-            self.emit("task", values.described(task, number))
+            fields = values.described(task, number)
+            if written_task.is_rescued(task):
+                fields["rescued"] = True
+            self.emit("task", fields)
         return number
 
     def connection(self, host, task):
@@ -269,7 +281,9 @@ class CallbackModule(CallbackBase):
                 said["home"] = text(home)
         if said:
             fields["answer"] = said
-        fields.update(self.provenance.answered(result, fields["task"], status, keyword("args") or {}, item))
+        fields.update(
+            self.provenance.answered(result, fields["task"], status, keyword("args") or {}, item, "check_mode" not in fields)
+        )
         self.emit("result", fields)
         if changes_connections(answer):  # of a loop each item has said so before
             self.asked.clear()
@@ -311,6 +325,18 @@ def variables_of(task):
         return {}, task.get_vars()
     chain = task.get_dep_chain()
     return task._role.get_default_vars(chain), {**task._role.get_vars(chain), **task.get_vars()}
+
+
+def unmatched_patterns(inventory, patterns):
+    """Those parts of a host pattern that name neither a group nor a host. A group may be empty."""
+    unmatched = []
+    for pattern in patterns:
+        name = str(pattern).lstrip("!&")
+        if name in inventory.groups or name in inventory.hosts:
+            continue
+        if not inventory.get_hosts(name, ignore_limits=True, ignore_restrictions=True):
+            unmatched.append(text(name))
+    return unmatched
 
 
 def changes_connections(answer):

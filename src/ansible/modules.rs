@@ -153,6 +153,17 @@ impl Is {
         }
     }
 
+    /// The arguments without which it does not hold.
+    fn arguments_given(&self) -> &[&'static str] {
+        match self {
+            Self::Given(names) => names,
+            Self::True(name) | Self::False(name) | Self::OneOf(name, _) | Self::Holds(name, _) => {
+                std::slice::from_ref(name)
+            }
+            Self::NotTrue(_) | Self::Missing(_) | Self::NotOneOf(..) | Self::Answered(_) | Self::DestIsDirectory => &[],
+        }
+    }
+
     /// The arguments it speaks of.
     fn arguments(&self) -> &[&'static str] {
         match self {
@@ -201,6 +212,19 @@ impl Module {
     /// Whether it supports check mode in full.
     pub fn supports_check_mode(&self) -> bool {
         self.check_mode == CheckMode::Full
+    }
+
+    /// The arguments that may take proof away where they are given; `None` where that can happen without any.
+    pub fn doubtful_arguments(&self) -> Option<BTreeSet<&'static str>> {
+        let mut doubtful = BTreeSet::new();
+        for condition in self.conditions.iter().filter(|condition| condition.lost != Lost::State) {
+            let given: BTreeSet<&str> = condition.when.iter().flat_map(Is::arguments_given).copied().collect();
+            if given.is_empty() {
+                return None;
+            }
+            doubtful.extend(given);
+        }
+        Some(doubtful)
     }
 
     /// The arguments that decide whether an answer of it is proof.

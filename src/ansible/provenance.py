@@ -26,10 +26,15 @@ OTHER_HOSTS = (
     "hostvars", "play_hosts", "ansible_play_hosts", "ansible_play_batch", "ansible_current_hosts",
     "ansible_failed_hosts",
 )
+# Without one of them, `pause` waits for an answer, which nobody gives.
+TIMES = {"minutes", "seconds"}
+# What stands for all values at once, once one of them is suspected.
+ALL_VALUES = {"hostvars", "vars"}
 # What a rescue is told of the failure before it.
 FAILURE = ("ansible_failed_result", "ansible_failed_task")
 ORDINARY_SKIPS = ("Conditional result was False", "No items in the list")
 HELD_BACK = "would have run"
+COMMANDS = ("command", "expect", "raw", "script", "shell")
 NO_ITEMS = ORDINARY_SKIPS[1]
 # Lookups that find nothing where something on the controller is missing.
 FINDING_LOOKUPS = ("fileglob", "filetree", "first_found")
@@ -48,13 +53,14 @@ class Known:
 class Provenance:
     def __init__(self, emit, mentions, reported):
         self.emit, self.mentions = emit, mentions
-        self.ignored, self.markers = reported["ignored"], reported["markers"]
+        self.ignored, self.markers, self.modules = reported["ignored"], reported["markers"], reported["modules"]
         self.suspects = {*CHECK_MODE, BRINGS_IN}
         self.definitions = {}  # every definition that was met, by its name: the words of its texts
         self.tasks = {}  # by number
         self.loaded = set()  # hosts and roles whose definitions were met in this play
         self.suspect_items = set()  # tasks and hosts
         self.includes = {}  # the numbers of dynamic includes that something suspect decided on, by uuid
+        self.uncertain = False  # something suspect decided on the hosts of this play, or whether it goes on
         self.failed = False  # a task that uses a suspect has failed
         self.missing = False  # something that sets names nobody can tell may not have set them
         self.assigned = set()  # names that tasks set
@@ -78,6 +84,7 @@ class Provenance:
         self.look_for_limited()
         self.look_for_gone()
         uses = self.mentions.of_play(self, play)
+        self.uncertain = bool(uses)
         return {"hosts_from": uses} if uses else {}
 
     def prompted(self, name):
@@ -92,17 +99,17 @@ class Provenance:
             self.tasks[number] = Known(self.mentions.written(task), waived)
         self.look_for_gone()
 
-    def answered(self, result, number, status, args, item):
+    def answered(self, result, number, status, args, item, check_mode):
         """The fields that a result's event has beside its own. Whatever goes wrong in here becomes one of them."""
         try:
-            return self.follow(result, number, status, args, item)
+            return self.follow(result, number, status, args, item, check_mode)
         except Exception as error:
             why = "%s: %s" % (type(error).__name__, error)
             self.emit("uses", {"task": number, "mentions": {"unreadable": why[:600]}})
             self.missing = True
             return {"uses": True, "sets": {"anything": True}}
 
-    def follow(self, result, number, status, args, item):
+    def follow(self, result, number, status, args, item, check_mode):
         if number not in self.tasks:
             self.started(number, result._task)
         known, host, answer = self.tasks[number], str(result._host.name), result._result
@@ -117,10 +124,13 @@ class Provenance:
         if uses:
             self.report(known, number, host, args)
             fields["uses"] = True
-        fields.update(said(answer, status))
+        fields.update(said(known.written.action, answer, status, check_mode))
         if not item and NO_ITEMS in (answer.get("skip_reason"), answer.get("skipped_reason")):
             fields.update(self.found_by(known.written))
-        suspect = uses or known.waived or "held_back" in fields or "skipped_paths" in fields or not plain(known.written.action, answer, status)
+        suspect = uses or known.waived or "held_back" in fields or "skipped_paths" in fields or not plain(known.written.action, answer, status, args)
+        self.uncertain = self.uncertain or (bool(uses) and known.written.action == "meta")
+        suspect = suspect or self.uncertain or host in self.dynamic
+        suspect = suspect or (bool(known.written.task.register) and self.may_be_no_proof(known.written, args))
         if item:
             if suspect:
                 self.suspect_items.add((number, host))
@@ -140,6 +150,14 @@ class Provenance:
         if known.written.action in ("add_host", "group_by", "include_vars"):
             self.loaded = set()
         return fields
+
+    def may_be_no_proof(self, written, args):
+        """Whether what a task registers may be the same whatever it finds."""
+        found = self.modules.get(written.known_as)
+        if found is None or args is None:
+            return False
+        doubtful = found["doubtful"]
+        return doubtful is None or bool(written.task.module_defaults) or not args.keys().isdisjoint(doubtful)
 
     def look_for_gone(self):
         """Reports hosts that the run goes on without, as it loses them."""
@@ -306,10 +324,10 @@ class Provenance:
                 return None
             hosts, groups, anything = set(), set(), False
         else:
-            self.suspect(names | facts | {name.removeprefix("ansible_") for name in facts} | hosts | groups)
+            self.suspect(names | facts | {name.removeprefix("ansible_") for name in facts} | hosts | groups | ALL_VALUES)
             if groups or hosts:
                 self.dynamic |= groups | hosts
-                self.suspect(["groups", "group_names"])
+                self.suspect(["groups", "group_names", "inventory_hostnames"])
             self.missing = self.missing or anything
         fields = {"names": names, "facts": facts, "hosts": hosts, "groups": groups}
         fields = {field: sorted(part) for field, part in fields.items() if part}
@@ -320,20 +338,23 @@ class Provenance:
         return fields
 
 
-def said(answer, status):
+def said(action, answer, status, check_mode):
     """What an answer that is ok says of not having been given."""
     fields = {}
-    if status == "ok" and isinstance(answer.get("msg"), str) and HELD_BACK in answer["msg"][:200]:
+    # A script that `creates` or `removes` would let run says nothing of having been held back; `no_log` hides it of a command.
+    silent = action == "script" or ("censored" in answer and action in COMMANDS)
+    if status == "ok" and (check_mode and silent or HELD_BACK in str(answer.get("msg"))[:200]):
         fields["held_back"] = True
     if answer.get("skipped_paths"):
         fields["skipped_paths"] = True
     return fields
 
 
-def plain(action, answer, status):
+def plain(action, answer, status, args):
     """Whether an answer may be what it would be in a real run, as far as one can see without judging it."""
     if status in ("ok", "failed"):
-        return not (action == "find" and "censored" in answer)
+        asked = action == "pause" and TIMES.isdisjoint(args or ())
+        return not asked and not (action == "find" and "censored" in answer)
     reasons = (answer.get("skip_reason"), answer.get("skipped_reason"))
     return status == "skipped" and any(reason in ORDINARY_SKIPS for reason in reasons)
 

@@ -56,12 +56,14 @@ struct Ignored<'a> {
 }
 
 /// What is reported of the answers of one module beyond what is reported of all.
-#[derive(Default, Serialize)]
+#[derive(Serialize)]
 struct OfModule {
     arguments: BTreeSet<&'static str>,
     answers: &'static [&'static str],
     disclaimers: &'static [&'static str],
     message: bool,
+    /// Arguments that may make its answer no proof, where they are given; `None` where it may be none without any.
+    doubtful: Option<BTreeSet<&'static str>>,
 }
 
 impl OfModule {
@@ -72,6 +74,7 @@ impl OfModule {
             disclaimers: module.disclaimers,
             // Only its message says whether a command was held back.
             message: module.kind == Kind::Command,
+            doubtful: module.doubtful_arguments(),
         }
     }
 

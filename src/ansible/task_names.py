@@ -16,8 +16,13 @@ DEEPEST = 50
 LONG_TEXT = 4096
 SCANNED_KEPT = 20000
 FILES_KEPT = 200
-# The field of a `uses` event for a keyword; for the others it is `other`.
-FIELDS = {"loop": "loop", "args": "args", "vars": "args", "module_defaults": "args", "changed_when": "changed_when"}
+# The field of a `uses` event for a keyword; for the others it is `other`. What says where and as whom a task runs counts as an
+# argument: it decides what is compared.
+ARGUMENTS = (
+    "action", "args", "become", "become_exe", "become_flags", "become_method", "become_user", "connection", "delegate_facts",
+    "delegate_to", "environment", "module_defaults", "port", "remote_user", "run_once", "vars",
+)
+FIELDS = {"loop": "loop", "changed_when": "changed_when", **{keyword: "args" for keyword in ARGUMENTS}}
 # Stands among the words of a text that brings in a template by its name: that one's words are not looked at.
 BRINGS_IN = "\0template"
 LOOKUPS = frozenset(("lookup", "query", "q"))
@@ -80,7 +85,8 @@ class TaskNames:
                     return True
                 if any(statement in text for statement in STATEMENTS):
                     pending += [found for _, found in self.files_in(written, path)]
-                    if None in pending:
+                    computed = "vars" in suspects and (None, None) in self.reader.template(text).hostvars
+                    if None in pending or computed:
                         return True
             except (self.library.Unreadable, OSError, ValueError):
                 return True
@@ -112,13 +118,13 @@ class TaskNames:
             uses.setdefault("args", self.library.Names()).add(part)
         connection = CONNECTION & provenance.suspects
         everything.names |= connection
-        uses.setdefault("other", self.library.Names()).names.update(connection)
+        uses.setdefault("args", self.library.Names()).names.update(connection)
         inventory = provenance.manager._inventory
         variables = provenance.manager.get_vars(play=provenance.play, host=inventory.get_host(host), task=written.task)
         fields = {field: fields_of(part) for field, part in uses.items()}
         fields["when"] = when if any(when) else []
         fields["loop_vars"] = written.loop_variables()
-        fields["marker"] = written.action == "debug" and states(written.task.args, everything, variables, provenance.markers)
+        fields["marker"] = written.action == "debug" and states(written.task, everything, variables, provenance.markers)
         fields.update(self.defined(provenance, written, everything, variables, host, problems))
         fields["elsewhere"] = self.elsewhere(provenance, everything, problems)
         fields["unreadable"] = "; ".join(problems)[:600]
@@ -277,9 +283,9 @@ def fields_of(names):
     return {field: part for field, part in fields.items() if part}
 
 
-def states(args, everything, variables, markers):
-    """Whether the text of a `debug` holds a marker, in itself or by a variable."""
-    texts = [args, *(variables[name] for name in everything.names if name in variables and name not in ("hostvars", "vars", "groups"))]
+def states(task, everything, variables, markers):
+    """Whether the text of a `debug` holds a marker, in itself, by its loop or by a variable."""
+    texts = [task.args, task.loop, task.vars, *(variables[name] for name in everything.names if name in variables and name not in ("hostvars", "vars", "groups"))]
     return any(marker in part for text in texts for part in strings(text) for marker in markers)
 
 

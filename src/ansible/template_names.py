@@ -249,6 +249,8 @@ def mention(name, keys, names):
     elif name == "vars":
         if first is not None:
             mention(first, keys[1:], names)
+        elif not keys:
+            names.hostvars.add((None, None))
     elif name in ("ansible_facts", "groups"):
         names.names.add(name if first is None else "%s.%s" % (name, first))
     else:
@@ -266,6 +268,8 @@ def lookup(call, names):
             names.names.add(term)
         elif term is not None and plugin == "template":
             names.files.add(term)
+    if plugin == "inventory_hostnames":
+        names.names.add("groups")
 
 
 def extracted(node, undeclared, names):
@@ -304,8 +308,10 @@ def is_hostvars(node):
 
 
 def brought_in(template, names):
-    """The files that `{% include %}` and its like name in so many words."""
+    """The files that `{% include %}` and its like name in so many words; a computed name may bring in any value."""
     parts = template.items if isinstance(template, (nodes.List, nodes.Tuple)) else [template]
     for part in parts:
         if isinstance(part, nodes.Const):
             names.files.update(part.value if isinstance(part.value, (list, tuple)) else [str(part.value)])
+        else:
+            names.hostvars.add((None, None))

@@ -18,7 +18,7 @@ TEXT_LIMIT, MARKER_LIMIT = REPORTED["text_limit"], REPORTED["marker_limit"]
 # No argument but these and those of single modules leaves this process: others hold passwords.
 NAMING_ARGUMENTS = REPORTED["naming_arguments"]
 MODULES = REPORTED["modules"]
-NOTHING_MORE = {"arguments": (), "answers": (), "disclaimers": (), "message": False}
+NOTHING_MORE = {"arguments": (), "answers": (), "disclaimers": (), "message": False, "doubtful": ()}
 CONNECTION_VARIABLES = REPORTED["connection_variables"]
 MARKERS = tuple(REPORTED["markers"])
 DIFFERS_UNSEEN = ("dst_binary", "dst_larger", "src_binary", "src_larger")
@@ -143,19 +143,41 @@ def module_result(task, answer, args, status):
         found, _ = arguments(answer, more["answers"])
         if found:
             fields["fields"] = found
-        if ok and is_empty_tree(task, answer, args):
-            fields["empty_source"] = True
+    if ok:
+        said = source_tree(task, answer, args)
+        if said:
+            fields[said] = True
     return fields
 
 
-def is_empty_tree(task, answer, args):
-    """Whether a `copy` had nothing to copy: its source is a directory of the controller that holds no file."""
+def source_tree(task, answer, args):
+    """What is special about the directory of the controller that a `copy` takes, as the name of a field.
+
+    Where such a directory holds one file, its answer is not that of the file but that of what comes last: a directory or a
+    link. It has a state then, and no checksum.
+    """
+    named = args.get("src")
+    if (task.resolved_action or task.action).rpartition(".")[2] != "copy" or not isinstance(named, str):
+        return None
+    if args.get("remote_src") not in (None, False) or "checksum" in answer:
+        return None
+    if "state" in answer:
+        return "lone_file"
     source = answer.get("src")
-    if (task.resolved_action or task.action).rpartition(".")[2] != "copy" or not isinstance(source, str):
-        return False
-    if args.get("remote_src") not in (None, False):
-        return False
-    return "checksum" not in answer and os.path.isdir(source) and not any(files for _, _, files in os.walk(source))
+    if not isinstance(source, str):  # `no_log` hides it
+        try:
+            source = task._loader.path_dwim_relative_stack(task.get_search_path(), "files", named)
+        except Exception:
+            return None
+    if not os.path.isdir(source):
+        return None
+    files, others = 0, 0
+    for folder, folders, inside in os.walk(source):
+        links = sum(os.path.islink(os.path.join(folder, name)) for name in inside)
+        files, others = files + len(inside) - links, others + len(folders) + links
+    if files + others == 0 or (files == 0 and not any(inside for _, _, inside in os.walk(source))):
+        return "empty_source"
+    return "lone_file" if "censored" in answer and files <= 1 and others else None
 
 
 def disclaimed(answer, phrases):

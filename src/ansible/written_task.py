@@ -24,7 +24,9 @@ class Written:
     """A task as it is written, its blocks and includes with it."""
     def __init__(self, task, names):
         self.task, self.names = task, names
-        self.action = str(task.resolved_action or task.action).rpartition(".")[2]
+        # The name of its module in the table, and the last part of it.
+        self.known_as = str(task.resolved_action or task.action).removeprefix("ansible.builtin.").removeprefix("ansible.legacy.")
+        self.action = self.known_as.rpartition(".")[2]
         self.loaded = False
         self._words = self._places = None
 
@@ -32,7 +34,9 @@ class Written:
         """Those that have a value, with it."""
         task, args = self.task, dict(self.task.args)
         yield "when", conditions(task.when)
-        if task.loop is not None:
+        if str(task.loop_with).rpartition(".")[2] == "inventory_hostnames":
+            yield "loop", [task.loop, "{{ groups }}"]
+        elif task.loop is not None:
             yield "loop", task.loop
         if isinstance(task, TaskInclude):
             args.pop("apply", None)  # it stands on the tasks that are included, and so do the variables
@@ -96,6 +100,17 @@ class Written:
             return []
         names = [getattr(self.task.loop_control, name, None) for name in ("loop_var", "index_var")]
         return [str(name) for name in [*names, "ansible_loop"] if name]
+
+
+def is_rescued(task):
+    """Whether a task stands in a block whose `rescue` acts where it fails."""
+    child = task
+    while getattr(child, "_parent", None) is not None:
+        parent = child._parent
+        if isinstance(parent, Block) and parent.rescue and any(part._uuid == child._uuid for part in parent.block):
+            return True
+        child = parent
+    return False
 
 
 def conditions(value):

@@ -14,7 +14,7 @@ use crate::evidence::facts::{Ending, HostFacts, PlayFacts, PlaybookFacts, Unveri
 use crate::evidence::ignore::{Globs, Ignored};
 use crate::evidence::pending::{InLoop, Pending};
 use crate::evidence::provenance::Provenance;
-use crate::evidence::source::Source;
+use crate::evidence::source::{Source, WhyUnknown};
 use crate::evidence::task::{KnownTask, Task};
 use crate::evidence::task_outcome::{Circumstances, TaskOutcome, drift_of_failure, task_outcome, with_inputs};
 use crate::evidence::task_result::{Status, TaskResult};
@@ -171,7 +171,9 @@ impl<'a> Collector<'a> {
             }
             // An implicit localhost is the controller: nobody listed it as a server.
             let named = named.into_iter().filter(|host| !implicit.contains(host)).map(|host| (host, false)).collect();
+            playbook.limit_unmatched.extend(play.limit_unmatched);
             playbook.plays.push(PlayFacts {
+                unmatched: play.unmatched,
                 name: play.name,
                 check: play.check,
                 waived,
@@ -296,14 +298,18 @@ impl<'a> Collector<'a> {
     fn condition_of_meta(&mut self, known: &KnownTask, result: &TaskResult<'_>) {
         let inputs = self.provenance.inputs(known, result);
         let why = result.answer().why_skipped().unwrap_or_default();
-        if let (Some(source), true) = (inputs.unknown, why.starts_with("end_")) {
-            self.provenance.went_on(
-                &result.host,
-                !why.starts_with("end_host") && !why.starts_with("end_role"),
-                &source,
-            );
-            self.unverified(WhyUnverified::DependsOn(source), result.task, &result.host, None);
+        if !why.starts_with("end_") {
+            return;
         }
+        let on_check_mode = || Rc::new(Source::of(known, WhyUnknown::HangsOnCheckMode));
+        let (source, why_unverified) = match inputs.unknown {
+            Some(source) => (Rc::clone(&source), WhyUnverified::DependsOn(source)),
+            None if inputs.skipped_by_check_mode => (on_check_mode(), WhyUnverified::SkippedByCheckModeWhen),
+            None => return,
+        };
+        let for_all = !why.starts_with("end_host") && !why.starts_with("end_role");
+        self.provenance.went_on(&result.host, for_all, &source);
+        self.unverified(why_unverified, result.task, &result.host, None);
     }
 
     /// The host a task ran for has answered, wherever the work was done.

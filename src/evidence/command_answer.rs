@@ -20,13 +20,14 @@ pub(super) fn command_answered(known: &KnownTask, result: &TaskResult<'_>, nonce
     if answer.says_already_there() {
         return TaskOutcome::NotAsked;
     }
-    if answer.would_have_run() || (result.censored && result.check_mode) {
+    // These tell how long they ran; the others never run in check mode, and say nothing of it.
+    let tells_time = known.module.answers.contains(&DURATION);
+    if answer.would_have_run() || (result.check_mode && (result.censored || !tells_time)) {
         // What `creates` names is missing, or what `removes` names is there: a real run would do something about it.
         let decided = result.changed && !task.replaces_changed();
         return if decided { drifted() } else { unverified(WhyUnverified::SkippedInCheckMode, answer.said()) };
     }
-    // These tell how long they ran. `no_log` hides it; then only what was to be created can have held one back.
-    let tells_time = known.module.answers.contains(&DURATION);
+    // `no_log` hides how long it ran; then only what was to be created can have held it back.
     let ran = if result.censored { answer.args.is_empty() } else { answer.fields.contains_key(DURATION) };
     if tells_time && !ran {
         return TaskOutcome::NotAsked;

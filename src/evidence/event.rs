@@ -98,6 +98,12 @@ pub struct Play {
     pub implicit: Vec<String>,
     /// All hosts the play names, within the limit; only with the play's first batch.
     pub named: Option<Vec<String>>,
+    /// Parts of its host pattern that name nothing; only with the play's first batch.
+    #[serde(default)]
+    pub unmatched: Vec<String>,
+    /// Parts of the limit that name nothing; only with the first play of a playbook.
+    #[serde(default)]
+    pub limit_unmatched: Vec<String>,
     /// How many hosts may fail before the play ends for all, where that is set.
     pub max_fail_percentage: Option<String>,
     /// What its host pattern mentions, where something unknown may stand behind it.

@@ -18,6 +18,8 @@ pub struct PlaybookFacts {
     pub options: event::Playbook,
     /// Its plays, in order.
     pub plays: Vec<PlayFacts>,
+    /// Parts of the limit that name nothing.
+    pub limit_unmatched: BTreeSet<String>,
     /// Its recap, if it ran to its end.
     pub recap: Option<BTreeMap<String, Recap>>,
     /// Every host that was named or that anything ran on.
@@ -43,6 +45,8 @@ pub struct PlayFacts {
     pub named: BTreeMap<String, bool>,
     /// It matched no host.
     pub no_hosts: bool,
+    /// Parts of its host pattern that name nothing.
+    pub unmatched: Vec<String>,
     /// A failure on one host may have ended it for all.
     pub ended_for_all: bool,
     /// It ends for all hosts when some have failed (`max_fail_percentage`).
@@ -128,6 +132,7 @@ impl PlaybookFacts {
         Self {
             options,
             plays: Vec::new(),
+            limit_unmatched: BTreeSet::new(),
             recap: None,
             hosts: BTreeMap::new(),
             unverified: BTreeMap::new(),

@@ -18,6 +18,9 @@ pub(super) fn own_answer(known: &KnownTask, result: &TaskResult<'_>, nonce: &str
     if answer.empty_source {
         return because(WhyUnverified::NothingToCopy);
     }
+    if answer.lone_file && !result.changed && !really_ran {
+        return because(WhyUnverified::LoneFile);
+    }
     if answer.disclaimed && !result.changed {
         return because(WhyUnverified::Disclaimed);
     }
@@ -42,7 +45,7 @@ pub(super) fn own_answer(known: &KnownTask, result: &TaskResult<'_>, nonce: &str
     }
     match proof.changed_lost {
         Some(condition) => because(WhyUnverified::AnswerNoProof(condition)),
-        None if is_touch(known, answer) && only_touched(answer) => because(WhyUnverified::TouchedAgain),
+        None if is_touch(known, answer) && only_touched(result) => because(WhyUnverified::TouchedAgain),
         None if is_same_commit(known, answer) => TaskOutcome::Verified,
         None => drifted(),
     }
@@ -64,8 +67,10 @@ fn is_touch(known: &KnownTask, answer: &ModuleResult) -> bool {
 }
 
 /// Whether a touch found the file and would change nothing of it but its times.
-fn only_touched(answer: &ModuleResult) -> bool {
-    let was_there = answer.fields.get("state").is_none_or(|state| state != "absent");
+fn only_touched(result: &TaskResult<'_>) -> bool {
+    let answer = result.answer();
+    // The module tells of a file what it is, and of one that is not there nothing; `no_log` hides which it is.
+    let was_there = result.censored || answer.fields.get("state").is_some_and(|state| state != "absent");
     was_there && answer.diff.iter().all(|diff| touches_only(diff, answer))
 }
 

@@ -98,7 +98,8 @@ impl Provenance {
         }
         let hosts = hosts_from.and_then(|mentions| {
             let found = Scope::new(self, None, mentions).find([&mentions.args]);
-            unreadable(mentions).or(found.unknown)
+            let on_check_mode = found.check_mode.then(|| Rc::new(Source::CheckMode));
+            unreadable(mentions).or(found.unknown).or(on_check_mode)
         });
         self.play = PlayAtWork { batch: batch.to_vec(), hosts, ..PlayAtWork::default() };
         self.play.hosts.clone()
@@ -223,6 +224,8 @@ impl Provenance {
         let source = self.items.remove(&here()).or(source);
         match (&result.sets, source) {
             (Some(sets), source) => self.set(known, result, sets, source.as_ref()),
+            // That matters where somebody uses the answer, and nobody has registered it.
+            (None, Some(source)) if source.is_answer_without_proof() => {}
             (None, Some(source)) => self.lost = self.lost.take().or(Some(source)),
             (None, None) => {}
         }
@@ -314,3 +317,6 @@ fn unreadable(mentions: &Mentions) -> Option<Rc<Source>> {
     let what = &mentions.unreadable;
     (!what.is_empty()).then(|| Rc::new(Source::Unreadable { what: what.clone() }))
 }
+
+#[cfg(test)]
+mod tests;

@@ -41,5 +41,6 @@ pub(super) fn skipped(known: &KnownTask, result: &TaskResult<'_>) -> TaskOutcome
 fn skipped_itself(result: &TaskResult<'_>) -> bool {
     let answer = result.answer();
     let said = [answer.msg.as_deref(), answer.why_skipped()].into_iter().flatten().collect::<Vec<_>>().join(" ");
-    !result.check_mode || (!said.is_empty() && !said.to_lowercase().contains("check mode"))
+    let said = said.to_lowercase().replace('_', " ");
+    !result.check_mode || (!said.is_empty() && !said.contains("check mode"))
 }

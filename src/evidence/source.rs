@@ -31,6 +31,8 @@ pub enum Source {
         /// The variable.
         name: String,
     },
+    /// The variable that tells a playbook whether it runs in check mode.
+    CheckMode,
     /// A text whose names cannot be told.
     Unreadable {
         /// What, and why.
@@ -51,6 +53,10 @@ pub enum WhyUnknown {
     Hidden,
     /// It could not look everywhere it should.
     DidNotLook,
+    /// Its answer would have been the same, whatever it found.
+    NoProof,
+    /// It asked a question, and nobody answered.
+    NotAnswered,
     /// It did not reach its host.
     NotReached,
     /// Something in it hangs on check mode.
@@ -63,6 +69,11 @@ impl Source {
     /// An answer of a task.
     pub fn of(known: &KnownTask, why: WhyUnknown) -> Self {
         Self::Task { task: known.task.reference(), why, reads: known.module.kind == Kind::Reads }
+    }
+
+    /// Whether it is a task that answered, and whose answer proves nothing.
+    pub(crate) fn is_answer_without_proof(&self) -> bool {
+        matches!(self, Self::Task { why: WhyUnknown::NoProof, .. })
     }
 }
 
@@ -78,6 +89,8 @@ pub(crate) fn why_unknown(known: &KnownTask, result: &TaskResult<'_>) -> Option<
         Status::Ok | Status::Skipped if result.sums_up_items() => None,
         Status::Ok if result.held_back => Some(WhyUnknown::HeldBack),
         Status::Ok if result.skipped_paths => Some(WhyUnknown::DidNotLook),
+        Status::Ok if module.name == "pause" && result.answer().args.is_empty() => Some(WhyUnknown::NotAnswered),
+        Status::Ok if says_the_same(known, result) => Some(WhyUnknown::NoProof),
         Status::Ok => (result.censored && module.name == "find").then_some(WhyUnknown::Hidden),
         Status::Skipped if result.censored => {
             let ordinary = !task.when.is_empty() && always_runs;
@@ -92,12 +105,20 @@ pub(crate) fn why_unknown(known: &KnownTask, result: &TaskResult<'_>) -> Option<
     }
 }
 
+/// Whether the task gave an answer that it would have given of another target, too.
+fn says_the_same(known: &KnownTask, result: &TaskResult<'_>) -> bool {
+    let proof = known.proof(result.answer());
+    let lost = if result.changed { proof.changed_lost } else { proof.unchanged_lost };
+    result.check_mode && !known.task.replaces_changed() && lost.is_some()
+}
+
 impl Source {
     /// The names in it that come from the repository, which may hold a secret.
     pub(crate) fn names_mut(&mut self) -> Vec<&mut String> {
         match self {
             Self::Task { task, .. } => vec![&mut task.name],
             Self::GoneHost { host: name } | Self::LimitedHost { host: name } | Self::Prompt { name } => vec![name],
+            Self::CheckMode => Vec::new(),
             Self::Unreadable { what } => vec![what],
         }
     }

@@ -25,6 +25,9 @@ pub struct Task {
     /// It is a handler.
     #[serde(default)]
     pub handler: bool,
+    /// It stands in a block whose `rescue` acts where it fails.
+    #[serde(default)]
+    pub rescued: bool,
     /// It runs for the first host of a batch alone.
     #[serde(default)]
     pub run_once: bool,

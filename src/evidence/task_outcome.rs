@@ -11,6 +11,7 @@ use crate::evidence::drift_name::{DriftName, drift_names};
 use crate::evidence::own_answer::own_answer;
 use crate::evidence::provenance::Inputs;
 use crate::evidence::skipped::skipped;
+use crate::evidence::source::why_unknown;
 use crate::evidence::task::KnownTask;
 use crate::evidence::task_result::{ModuleResult, Status, TaskResult};
 use crate::evidence::unverified::{WhyFailed, WhyUnreachable, WhyUnverified};
@@ -44,6 +45,10 @@ pub enum TaskOutcome {
 
 /// Messages of commands that only say that the exit code was not 0.
 const EXIT_CODE_MESSAGES: [&str; 2] = ["non-zero return code", "The command exited with a non-zero return code."];
+
+/// Messages of tasks that `failed_when` alone made fail.
+const FAILED_WHEN_MESSAGES: [&str; 2] =
+    ["Action failed: Unknown error.", "A 'failed_when' expression evaluated to 'True'."];
 
 /// Controller modules that say changed whenever they add something to Ansible's own memory.
 const CHANGES_MEMORY: [&str; 2] = ["add_host", "group_by"];
@@ -83,9 +88,23 @@ pub fn task_outcome(known: &KnownTask, result: &TaskResult<'_>, circumstances: C
     };
     match outcome {
         _ if waived => TaskOutcome::Waived,
+        TaskOutcome::NotAsked if decides_on_rescue(known, result) => because_of_rescue(answer),
+        TaskOutcome::Unverified { .. } if on_controller && decides_on_rescue(known, result) => {
+            because_of_rescue(answer)
+        }
         TaskOutcome::Unverified { .. } if on_controller => TaskOutcome::NotAsked,
         outcome => outcome,
     }
+}
+
+/// Whether it did not run because of check mode, and what is to be done where it fails was not tried either.
+fn decides_on_rescue(known: &KnownTask, result: &TaskResult<'_>) -> bool {
+    let task = &known.task;
+    task.rescued && !task.handler && result.status == Status::Skipped && why_unknown(known, result).is_some()
+}
+
+fn because_of_rescue(answer: &ModuleResult) -> TaskOutcome {
+    unverified(WhyUnverified::RescueUndecided, answer.said())
 }
 
 /// The drift that a failed task has proven: `failed_when` alone made the failure, and the task says that something
@@ -132,6 +151,11 @@ fn answered(known: &KnownTask, result: &TaskResult<'_>, circumstances: Circumsta
     }
     let said_changed = result.changed && task.replaces_changed();
     let drifted = || TaskOutcome::Drifted { names: drift_names(known, result, circumstances.nonce), repaired: false };
+    if let (Kind::Reads, true, false, Some(condition)) =
+        (module.kind, result.changed, task.replaces_changed(), known.proof(answer).changed_lost)
+    {
+        return because(WhyUnverified::AnswerNoProof(condition));
+    }
     match module.kind {
         // Only its author's word says something about the target.
         Kind::Controller if said_changed && !CHANGES_MEMORY.contains(&module.name) => drifted(),
@@ -186,12 +210,18 @@ fn bears_on_target(known: &KnownTask, result: &TaskResult<'_>, inputs: &Inputs) 
 /// A module cannot fail without a message, an exception or an exit code; without one it did not fail.
 fn looks_failed(answer: &ModuleResult, command: bool) -> bool {
     let rc = answer.rc.is_some_and(|rc| rc != 0);
+    // From ansible-core 2.19 on a failure has a message in any case, and an exception with it.
+    let only_failed_when =
+        answer.msg.as_deref().is_some_and(|msg| FAILED_WHEN_MESSAGES.iter().any(|end| msg.ends_with(end)));
     match &answer.msg {
-        _ if answer.exception && !command => true,
+        _ if answer.exception && !command && !only_failed_when => true,
         // A command's exit code is its answer; held back by `creates` it says why and exits 0.
-        Some(msg) if command => answer.rc != Some(0) && !(rc && EXIT_CODE_MESSAGES.contains(&msg.as_str())),
-        Some(_) => true,
-        None => answer.module_stderr.is_some() || (rc && !command),
+        Some(msg) if command => {
+            let only_code = rc && EXIT_CODE_MESSAGES.iter().any(|end| msg.ends_with(end));
+            answer.rc != Some(0) && !only_code && !only_failed_when
+        }
+        Some(_) if !only_failed_when => true,
+        Some(_) | None => answer.module_stderr.is_some() || (rc && !command),
     }
 }
 

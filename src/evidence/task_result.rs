@@ -186,6 +186,9 @@ pub struct ModuleResult {
     /// What was to be copied is a directory without a file.
     #[serde(default)]
     pub empty_source: bool,
+    /// What was to be copied is a directory with one file, and the answer is that of a directory.
+    #[serde(default)]
+    pub lone_file: bool,
     /// The home of the user that the task ran as, where a path begins with `~` and the home is known.
     pub home: Option<String>,
 }
@@ -213,6 +216,7 @@ impl ModuleResult {
             fields: BTreeMap::new(),
             disclaimed: false,
             empty_source: false,
+            lone_file: false,
             home: None,
         }
     }

@@ -23,6 +23,8 @@ pub enum WhyUnverified {
     ArgumentOnCheckMode,
     /// It was skipped because the run is in check mode.
     SkippedInCheckMode,
+    /// It was skipped because the run is in check mode, and a `rescue` would act if it failed.
+    RescueUndecided,
     /// It was skipped by a `when` on `ansible_check_mode`.
     SkippedByCheckModeWhen,
     /// It skipped itself: it could not look.
@@ -39,6 +41,8 @@ pub enum WhyUnverified {
     TouchedAgain,
     /// What it copies is a directory without a file.
     NothingToCopy,
+    /// What it copies is a directory with one file in it, and Ansible only tells how its last directory compares.
+    LoneFile,
     /// Its module warns that it did not look.
     Disclaimed,
     /// A command's exit code answers nothing.
@@ -59,6 +63,7 @@ impl WhyUnverified {
             | Self::DependsOn(_)
             | Self::ArgumentOnCheckMode
             | Self::SkippedInCheckMode
+            | Self::RescueUndecided
             | Self::SkippedByCheckModeWhen
             | Self::SkippedItself
             | Self::SkipCensored
@@ -67,6 +72,7 @@ impl WhyUnverified {
             | Self::AnswerNoProof(_)
             | Self::TouchedAgain
             | Self::NothingToCopy
+            | Self::LoneFile
             | Self::Disclaimed
             | Self::ExitCodeNoAnswer(_)
             | Self::ChangeHidden

@@ -11,8 +11,8 @@ use crate::settings::table::{self, Setting};
 
 /// `ANSIBLE_*` variables that the verdict depends on.
 pub(crate) const HARDENING: &[(&str, &str)] = &[
-    // A pattern or limit that names nothing is only a warning to Ansible, and exit 0.
-    ("ANSIBLE_HOST_PATTERN_MISMATCH", "error"),
+    // A pattern or limit that names nothing is judged here: `ignore_plays` may name its play.
+    ("ANSIBLE_HOST_PATTERN_MISMATCH", "warning"),
     ("ANSIBLE_INVENTORY_UNPARSED_FAILED", "1"),
     ("ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED", "1"),
 ];

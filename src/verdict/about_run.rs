@@ -88,7 +88,10 @@ pub(super) fn plays(findings: &mut Findings, settings: &Settings, playbook: &Pla
     let ansible = &settings.ansible;
     for play in playbook.plays.iter().filter(|play| !play.waived) {
         let name = || play.name.clone();
-        if play.no_hosts && ansible.limit.is_none() {
+        for pattern in &play.unmatched {
+            findings.about_run(Reason::PatternMatchedNothing { play: name(), pattern: pattern.clone() });
+        }
+        if play.no_hosts && ansible.limit.is_none() && play.unmatched.is_empty() {
             findings.about_run(Reason::PlayMatchedNoHost { play: name() });
         }
         if let Some(source) = &play.hosts_depend_on {
@@ -107,6 +110,9 @@ pub(super) fn plays(findings: &mut Findings, settings: &Settings, playbook: &Pla
         if settings.report.per_host && play.ended_for_all {
             findings.about_hosts(Reason::EndedByOthers { play: name() }, play.named.keys());
         }
+    }
+    for pattern in &playbook.limit_unmatched {
+        findings.about_run(Reason::LimitMatchedNothing { pattern: pattern.clone() });
     }
     for (ending, times) in &playbook.endings {
         if *times > 0 {

@@ -87,6 +87,12 @@ pub fn matter(reason: &Reason) -> String {
         Reason::NoPlay => "no play ran".to_owned(),
         Reason::NoHost => "no host of an inventory took part".to_owned(),
         Reason::PlayMatchedNoHost { play } => format!("play `{play}` matched no host"),
+        Reason::PatternMatchedNothing { play, pattern } => {
+            format!("play `{play}` names `{pattern}`, which is neither a group nor a host")
+        }
+        Reason::LimitMatchedNothing { pattern } => {
+            format!("the limit names `{pattern}`, which is neither a group nor a host")
+        }
         Reason::PlayHostsUnknown { play, source } => {
             format!("which hosts play `{play}` has depends on {}", task::source_of(source))
         }

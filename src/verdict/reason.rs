@@ -86,6 +86,18 @@ pub enum Reason {
         /// Its name.
         play: String,
     },
+    /// A part of a play's host pattern names nothing.
+    PatternMatchedNothing {
+        /// The play.
+        play: String,
+        /// The part.
+        pattern: String,
+    },
+    /// A part of the limit names nothing.
+    LimitMatchedNothing {
+        /// The part.
+        pattern: String,
+    },
     /// Which hosts a play has hangs on a value that is unknown.
     PlayHostsUnknown {
         /// Its name.
@@ -190,7 +202,11 @@ impl Reason {
             Self::Step => 15,
             Self::NoPlay => 16,
             Self::NoHost => 17,
-            Self::PlayMatchedNoHost { .. } | Self::PlayHostsUnknown { .. } | Self::PromptNotAnswered { .. } => 18,
+            Self::PlayMatchedNoHost { .. }
+            | Self::PatternMatchedNothing { .. }
+            | Self::LimitMatchedNothing { .. }
+            | Self::PlayHostsUnknown { .. }
+            | Self::PromptNotAnswered { .. } => 18,
             Self::PlayNotInCheckMode { .. } => 19,
             Self::EndedEarly { .. } => 20,
             Self::HostTookNoPart { .. } => 21,
@@ -254,6 +270,8 @@ impl Reason {
             Self::PlayMatchedNoHost { play } | Self::PlayNotInCheckMode { play } | Self::EndedByOthers { play } => {
                 vec![play]
             }
+            Self::PatternMatchedNothing { play, pattern } => vec![play, pattern],
+            Self::LimitMatchedNothing { pattern } => vec![pattern],
             Self::PlayHostsUnknown { play, source } => {
                 let mut names = source.names_mut();
                 names.push(play);

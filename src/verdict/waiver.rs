@@ -37,6 +37,7 @@ impl Waivers {
                 Reason::EndedEarly { task, .. } => _ = waivers.tasks.insert(pasted(&task.name)),
                 Reason::PlayMatchedNoHost { play }
                 | Reason::PlayHostsUnknown { play, .. }
+                | Reason::PatternMatchedNothing { play, .. }
                 | Reason::PlayNotInCheckMode { play } => {
                     waivers.plays.insert(pasted(play));
                 }
@@ -62,7 +63,7 @@ fn can_be_ignored(why: &WhyUnverified) -> bool {
 /// Whether a change of the playbook would let the task be verified.
 fn can_be_mended(why: &WhyUnverified, may_only_read: bool) -> bool {
     match why {
-        WhyUnverified::SkippedInCheckMode => may_only_read,
+        WhyUnverified::SkippedInCheckMode | WhyUnverified::RescueUndecided => may_only_read,
         WhyUnverified::AnswerNoProof(condition) => !condition.hint.is_empty(),
         WhyUnverified::DependsOn(source) => {
             matches!(**source, Source::Task { why: WhyUnknown::SkippedInCheckMode, reads: true, .. })
@@ -74,6 +75,7 @@ fn can_be_mended(why: &WhyUnverified, may_only_read: bool) -> bool {
         | WhyUnverified::JobNotAwaited
         | WhyUnverified::TouchedAgain
         | WhyUnverified::NothingToCopy
+        | WhyUnverified::LoneFile
         | WhyUnverified::ExitCodeNoAnswer(_) => true,
         WhyUnverified::Unreachable(_)
         | WhyUnverified::Failed(_)

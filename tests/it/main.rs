@@ -22,6 +22,7 @@ mod limits;
 mod panic;
 mod scenes;
 mod cases;
+mod modules;
 mod ansible;
 mod ssh;
 mod access;
@@ -59,6 +60,7 @@ fn main() -> ExitCode {
         ssh::suite(),
         access::suite(),
         ansible::suite(),
+        modules::suite(),
         secrets::suite(),
         examples::suite(),
         documents::suite(),

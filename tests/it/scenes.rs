@@ -5,8 +5,11 @@
 //! a step whose fake `ansible-playbook` replays this. With `RECORD=all` (or scenes by name, with commas) a scene is recorded
 //! anew from the real Ansible; with `RECORD=logs` only the logs are written anew. The other tests here bend the events in every way a damaged file could be.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
+
+use serde_json::{Value, json};
 
 use plugin_gitops_status::{Ending, Settings, SyncStatus, collect, judge, line};
 
@@ -26,6 +29,9 @@ pub fn suite() -> Suite {
         nothing_of_another_run_is_believed,
         a_record_without_its_beginning_or_with_an_unknown_meta_is_not_synced,
         an_added_drift_never_leaves_a_run_synced,
+        what_hangs_on_an_unknown_value_is_neither_synced_nor_drift,
+        one_task_that_hangs_on_an_unknown_value_takes_only_its_own_names_away,
+        an_unknown_value_that_nothing_hangs_on_changes_nothing,
         scenes_hold_every_verdict,
     );
     names().into_iter().fold(suite, |suite, name| suite.test(&name.clone(), move || is_told_as_it_was(&name)))
@@ -257,4 +263,111 @@ fn scenes_hold_every_verdict() {
     let verdicts: Vec<SyncStatus> = scenes().iter().map(|scene| scene.status(scene.events.as_bytes())).collect();
     assert!(verdicts.contains(&SyncStatus::Synced) && verdicts.contains(&SyncStatus::Unknown));
     assert!(verdicts.iter().any(|verdict| matches!(verdict, SyncStatus::OutOfSync { .. })));
+}
+
+/// What a task does with the value `x`, which is unknown.
+const USES_OF_X: [&str; 6] = [
+    r#"{"args":{"names":["x"]}}"#,
+    r#"{"when":[{"names":["x"]}]}"#,
+    r#"{"loop":{"names":["x"]},"when":[{"names":["item"]}],"loop_vars":["item"]}"#,
+    r#"{"other":{"names":["y"]},"variables":{"y":{"names":["z"]},"z":{"names":["x","y"]}}}"#,
+    r#"{"changed_when":{"hostvars":[[null,"x"]]}}"#,
+    r#"{"unreadable":"`when`: unexpected end"}"#,
+];
+
+/// The events with a command on the controller put in front of the tasks, which check mode skips, and whose answer `x` is
+/// unknown on each host from then on. Those tasks for which `hangs` holds mention it.
+fn with_an_unknown_value(events: &[Value], mentions: &str, hangs: impl Fn(u64) -> bool) -> Vec<Value> {
+    let Some(play) = events.iter().position(|event| event.get("play").is_some()) else { return events.to_vec() };
+    let mut hosts: Vec<&Value> =
+        events.iter().filter_map(|event| event["play"]["hosts"].as_array()).flatten().collect();
+    hosts.sort_by_key(|host| host.as_str());
+    hosts.dedup();
+    let mut with = events[..=play].to_vec();
+    with.push(json!({"task": {"number": 0, "name": "ask", "action": "ansible.builtin.command"}}));
+    with.push(json!({"start": {"task": 0}}));
+    with.extend(hosts.iter().map(|host| {
+        json!({"result": {"task": 0, "host": host, "status": "skipped", "delegated_to": "localhost", "sets": {"names": ["x"]}}})
+    }));
+    let mentions: Value = serde_json::from_str(mentions).unwrap();
+    for event in &events[play + 1..] {
+        let mut event = event.clone();
+        for (kind, field) in [("task", "number"), ("start", "task"), ("uses", "task"), ("result", "task")] {
+            if let Some(number) = event.get(kind).and_then(|fields| fields[field].as_u64()) {
+                event[kind][field] = (number + 1).into();
+            }
+        }
+        if let Some(number) = event["result"]["task"].as_u64().filter(|number| hangs(number - 1)) {
+            with.push(json!({"uses": {"task": number, "mentions": mentions}}));
+            let result = event["result"].as_object_mut().unwrap();
+            result.insert("uses".to_owned(), true.into());
+            result.entry("sets").or_insert(json!({}));
+            // What was skipped by a condition that is known would not run in a real run either.
+            result.entry("answer").and_modify(|answer| {
+                answer.as_object_mut().unwrap().remove("false_condition");
+            });
+        }
+        with.push(event);
+    }
+    with
+}
+
+fn named(status: &SyncStatus) -> BTreeSet<String> {
+    status.files().map(|name| name.as_str().to_owned()).collect()
+}
+
+fn what_hangs_on_an_unknown_value_is_neither_synced_nor_drift() {
+    for scene in scenes() {
+        let events = opened(&scene.events);
+        for mentions in USES_OF_X {
+            let status = scene.status(signed(&with_an_unknown_value(&events, mentions, |_| true)).as_bytes());
+            assert_eq!(status, SyncStatus::Unknown, "{} where every task hangs on {mentions}", scene.name);
+        }
+    }
+}
+
+fn one_task_that_hangs_on_an_unknown_value_takes_only_its_own_names_away() {
+    let mut tried = 0;
+    for scene in scenes() {
+        let events = opened(&scene.events);
+        let judged = |mentions: &str, hangs: &dyn Fn(u64) -> bool| {
+            scene.status(signed(&with_an_unknown_value(&events, mentions, hangs)).as_bytes())
+        };
+        let tasks: Vec<&Value> = events.iter().filter_map(|event| event.get("task")).collect();
+        for (number, task) in (0_u64..).zip(&tasks) {
+            let compares = task["action"].as_str().is_some_and(|action| action.rsplit('.').next() == Some("copy"));
+            let answered =
+                events.iter().any(|event| event["result"]["task"] == number && event["result"]["status"] == "ok");
+            if !compares || !answered || task.get("handler").is_some() {
+                continue;
+            }
+            for mentions in USES_OF_X {
+                let status = judged(mentions, &|task| task == number);
+                assert_ne!(status, SyncStatus::Synced, "{} where task {number} hangs on {mentions}", scene.name);
+                if stated(&events) {
+                    continue;
+                }
+                let others: BTreeSet<String> = (0..tasks.len() as u64)
+                    .filter(|other| *other != number)
+                    .flat_map(|alone| named(&judged(mentions, &|task| task != alone)))
+                    .collect();
+                assert_eq!(named(&status), others, "{} where task {number} hangs on {mentions}", scene.name);
+                tried += 1;
+            }
+        }
+    }
+    assert!(tried > 100, "only {tried} were tried");
+}
+
+/// Whether the playbook states its own result: then that names the files.
+fn stated(events: &[Value]) -> bool {
+    events.iter().any(|event| event["result"]["answer"].get("markers").is_some())
+}
+
+fn an_unknown_value_that_nothing_hangs_on_changes_nothing() {
+    for scene in scenes() {
+        let events = opened(&scene.events);
+        let status = scene.status(signed(&with_an_unknown_value(&events, "{}", |_| false)).as_bytes());
+        assert_eq!(status, scene.status(scene.events.as_bytes()), "{}", scene.name);
+    }
 }

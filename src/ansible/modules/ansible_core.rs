@@ -20,6 +20,9 @@ const CREATES: &[&str] = &["creates", "removes"];
 
 const RESTARTS: &[&str] = &["restarted", "reloaded"];
 
+/// Without one of them `pause` waits for an answer.
+const TIMES: &[&str] = &["minutes", "seconds"];
+
 const FORCE_FALSE: &[Condition] = &[condition(
     &[False("force")],
     Unchanged,
@@ -155,7 +158,7 @@ pub(super) const CORE: &[Module] = &[
     module("mount_facts", Reads, Full),
     module("package", Compares, DEPENDS).named_by_name(),
     module("package_facts", Reads, Full),
-    module("pause", Controller, Full),
+    module("pause", Controller, Full).needs(TIMES),
     module("ping", Action, Full),
     module("pip", Compares, Full).named_by_name().when(&[
         condition(

@@ -181,6 +181,11 @@ pub(super) const COLLECTIONS: &[Module] = &[
     module("community.hashi_vault.vault_token_create", Compares, PARTLY).when(SAYS_CHANGED),
     module("community.hashi_vault.vault_write", Compares, PARTLY).when(SAYS_CHANGED),
     module("community.postgresql.postgresql_copy", Compares, PARTLY).when(GUESSES),
-    module("community.postgresql.postgresql_query", Reads, Full),
+    module("community.postgresql.postgresql_query", Reads, Full).when(&[condition(
+        ALWAYS,
+        Changed,
+        "would change rows, and nothing tells whether they are as they should be",
+        "",
+    )]),
     module("community.postgresql.postgresql_tablespace", Compares, PARTLY).when(GUESSES),
 ];

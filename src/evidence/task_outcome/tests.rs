@@ -58,6 +58,16 @@ fn a_skip_is_ordinary_only_where_ansible_says_so() {
     assert_eq!(why(&outcome_of("copy", when, SKIPPED)), Some(SkippedInCheckMode));
     let itself = format!(r#"{SKIPPED},"answer":{{"msg":"no service manager found"}}"#);
     assert_eq!(why(&outcome_of("service_facts", "", &itself)), Some(SkippedItself));
+    for said in [
+        "remote module (uri) does not support check mode",
+        "This action (uri) does not support check mode.",
+        "Task `raw` did not execute due to check_mode",
+        "check mode not (yet) supported for this module",
+    ] {
+        let skip = format!(r#"{SKIPPED},"answer":{{"msg":"{said}"}}"#);
+        assert_eq!(why(&outcome_of("uri", when, &skip)), Some(SkippedInCheckMode), "{said}");
+        assert_eq!(why(&outcome_of("uri", when, &skipped_because(said))), Some(SkippedInCheckMode), "{said}");
+    }
     let on_check_mode = r#","when":["other","not ansible_check_mode"]"#;
     assert_eq!(why(&outcome_of("copy", on_check_mode, &by_when)), Some(SkippedByCheckModeWhen));
     let named = |condition: &str| {
@@ -121,7 +131,10 @@ fn a_command_proves_what_its_changed_when_compares() {
     for (task, result) in [(NEVER, ok(ran)), ("", ok(ran)), ("", changed(ran))] {
         assert_eq!(outcome_of("command", task, &result), Read, "changed by default is no drift");
     }
-    assert_eq!(outcome_of("script", NEVER, OK), Read, "a script does not tell how long it ran");
+    let real = format!(r#"{OK},"check_mode":false"#);
+    assert_eq!(outcome_of("script", NEVER, &real), Read, "a script does not tell how long it ran");
+    assert!(drifted(&outcome_of("script", "", CHANGED)), "it ran in no check mode: what `creates` names is missing");
+    assert_eq!(why(&outcome_of("script", NEVER, OK)), Some(SkippedInCheckMode));
     assert_eq!(outcome_of("command", BY_RC, &ok(r#""msg":"Would not run command since '/x' exists""#)), NotAsked);
     let held_back = r#""msg":"Command would have run if not in check mode""#;
     assert!(drifted(&outcome_of("command", "", &changed(held_back))), "what `creates` names is missing");
@@ -153,6 +166,8 @@ fn an_answer_that_would_be_the_same_anyway_is_no_proof() {
     assert_eq!(outcome_of("lineinfile", r#","module_defaults":{"copy":{"force":"no"}}"#, OK), Verified);
     assert_eq!(outcome_of("community.crypto.openssh_keypair", "", &forced), Verified);
     assert_eq!(why(&outcome_of("copy", "", &ok(r#""empty_source":true"#))), Some(NothingToCopy));
+    assert_eq!(why(&outcome_of("copy", "", &ok(r#""lone_file":true"#))), Some(LoneFile));
+    assert!(drifted(&outcome_of("copy", "", &changed(r#""lone_file":true"#))));
     assert_eq!(
         why(&outcome_of("systemd", "", &ok(r#""args":{"state":"started"},"disclaimed":true"#))),
         Some(Disclaimed)
@@ -172,7 +187,10 @@ fn a_touch_is_drift_where_the_file_is_missing_or_differs() {
     };
     let states = r#""states":["file","touch"],"sides":"differ""#;
     let diff = |keys: &str| format!(r#","diff":[{{"keys":[{keys}],{states}}}]"#);
+    assert!(drifted(&touched("", "", "")));
     assert!(drifted(&touched(r#""state":"absent""#, "", "")));
+    let hidden = format!(r#"{CHANGED},"censored":true,"answer":{{"args":{{"state":"touch"}}}}"#);
+    assert_eq!(why(&outcome_of("file", "", &hidden)), Some(TouchedAgain));
     assert_eq!(why(&touched(r#""state":"file""#, &diff(r#""mtime","state""#), "")), Some(TouchedAgain));
     assert!(drifted(&touched(r#""state":"file""#, &diff(r#""mode","mtime","state""#), "")));
     let mtime = r#","modification_time":"202001010000.00","access_time":"preserve""#;
@@ -209,6 +227,8 @@ fn reading_and_the_controller_prove_what_their_author_compares() {
         assert_eq!(outcome_of(action, BY_RC, OK), Verified, "{action}");
         assert!(drifted(&outcome_of(action, BY_RC, CHANGED)), "{action}");
     }
+    assert_eq!(outcome_of("community.postgresql.postgresql_query", "", OK), Read);
+    assert!(no_proof(&outcome_of("community.postgresql.postgresql_query", "", CHANGED)));
     for action in ["setup", "debug", "set_fact", "ansible.builtin.assert", "wait_for", "fetch"] {
         assert_eq!(outcome_of(action, "", CHANGED), NotAsked, "{action}");
     }
@@ -217,6 +237,22 @@ fn reading_and_the_controller_prove_what_their_author_compares() {
     assert_eq!(outcome_of("fetch", BY_RC, CHANGED), NotAsked);
     assert_eq!(outcome_of("wait_for_connection", "", SKIPPED), NotAsked);
     assert_eq!(outcome_of("apt", "", &changed(r#""args":{}"#)), NotAsked, "nothing but its cache");
+}
+
+#[test]
+fn what_a_rescue_hangs_on_has_to_be_tried() {
+    let outcome = |action: &str, task: &str, result: &str| {
+        let result = format!(r#"{{"task":0,"host":"h"{result}}}"#);
+        let here = Circumstances { on_controller: true, ..Circumstances::default() };
+        task_outcome(&known(action, task), &serde_json::from_str(&result).unwrap(), here)
+    };
+    let rescued = r#","rescued":true"#;
+    assert_eq!(outcome("command", "", SKIPPED), NotAsked);
+    assert_eq!(why(&outcome("command", rescued, SKIPPED)), Some(RescueUndecided));
+    assert_eq!(why(&outcome("wait_for", rescued, SKIPPED)), Some(RescueUndecided));
+    assert_eq!(outcome("command", rescued, &skipped_because("Conditional result was False")), NotAsked);
+    assert_eq!(outcome("command", r#","rescued":true,"handler":true"#, SKIPPED), NotAsked);
+    assert_eq!(why(&outcome_of("command", rescued, SKIPPED)), Some(SkippedInCheckMode));
 }
 
 #[test]
@@ -235,6 +271,10 @@ fn a_failure_proves_drift_only_where_failed_when_alone_made_it() {
         drift_of_failure(&known("copy", task), &serde_json::from_str(&result).unwrap(), Circumstances::default())
     };
     assert!(failed("", r#""failed_when_result":true"#).is_some());
+    for msg in ["Task failed: Action failed: Unknown error.", "A 'failed_when' expression evaluated to 'True'."] {
+        let answer = format!(r#""failed_when_result":true,"exception":true,"msg":"{msg}""#);
+        assert!(failed("", &answer).is_some(), "{msg}");
+    }
     assert_eq!(failed("", r#""failed_when_result":true,"msg":"no space""#), None);
     assert_eq!(failed("", r#""msg":"no space""#), None);
     assert_eq!(failed(HANDLER, r#""failed_when_result":true"#), None);

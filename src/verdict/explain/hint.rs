@@ -42,6 +42,10 @@ pub fn hint(reason: &Reason) -> Option<String> {
         Reason::NoPlay => "remove --syntax-check and --list-... from `args`, and check that the playbook holds a play",
         Reason::NoHost => "name the servers in `inventory`; the implicit localhost is only the place the check runs at",
         Reason::PlayMatchedNoHost { .. } => "fill its group in the inventory, or ignore it if it is meant to be empty",
+        Reason::PatternMatchedNothing { .. } => {
+            "correct the name, or add it to the inventory; or ignore the play if it is meant to match no host"
+        }
+        Reason::LimitMatchedNothing { .. } => "correct the name in `limit`, or add it to the inventory",
         Reason::PlayHostsUnknown { source, .. } => return Some(of_source(source)),
         Reason::PromptNotAnswered { variable } => return Some(answer_prompt(variable)),
         Reason::PlayNotInCheckMode { .. } => {
@@ -117,6 +121,9 @@ fn of_task(why: &WhyUnverified) -> String {
         WhyUnverified::SkippedInCheckMode => {
             "if it only reads, set `check_mode: false` on it; if not, use a module that supports check mode"
         }
+        WhyUnverified::RescueUndecided => {
+            "if it only reads, set `check_mode: false` on it; if not, take it out of the block"
+        }
         WhyUnverified::SkippedByCheckModeWhen => "remove ansible_check_mode from its `when`",
         WhyUnverified::SkippedItself => "see what it says, and install what it needs to look",
         WhyUnverified::SkipCensored => "remove `no_log` from what needs none",
@@ -129,6 +136,7 @@ fn of_task(why: &WhyUnverified) -> String {
         WhyUnverified::JobNotAwaited => "wait for it with `async_status`",
         WhyUnverified::TouchedAgain => "set `access_time: preserve` and `modification_time: preserve`",
         WhyUnverified::NothingToCopy => "check the path, and that the checkout is complete (submodules, LFS)",
+        WhyUnverified::LoneFile => "copy the file itself, by its full path",
         WhyUnverified::Disclaimed => "see its warning above",
         WhyUnverified::ExitCodeNoAnswer(_) => {
             "name each exit code that is an answer in its `changed_when` or `failed_when`, such as `rc == 1`"
@@ -155,6 +163,7 @@ fn of_source(source: &Source) -> String {
             or_ignore(&format!("if `{}` only reads, set `check_mode: false` on it", task.name))
         }
         Source::Prompt { name } => answer_prompt(name),
+        Source::CheckMode => or_ignore("remove ansible_check_mode from it"),
         Source::GoneHost { .. } => "make the host reachable, or fix what fails on it".to_owned(),
         Source::Task { .. } | Source::LimitedHost { .. } | Source::Unreadable { .. } => "ignore it as below".to_owned(),
     }

@@ -18,6 +18,7 @@ pub(super) fn unverified(why: &WhyUnverified) -> String {
         WhyUnverified::FailureHidden => "answered like a failure, and `failed_when` made it a success",
         WhyUnverified::FailureCensored => "has `failed_when` and `no_log`, so a failure of it would not be seen",
         WhyUnverified::SkippedInCheckMode => "was skipped because of check mode",
+        WhyUnverified::RescueUndecided => "was skipped because of check mode, and a `rescue` acts where it fails",
         WhyUnverified::SkippedByCheckModeWhen => "was skipped by its `when` on ansible_check_mode",
         WhyUnverified::SkippedItself => "skipped itself",
         WhyUnverified::SkipCensored => "was skipped, and `no_log` hides why",
@@ -34,6 +35,9 @@ pub(super) fn unverified(why: &WhyUnverified) -> String {
         WhyUnverified::JobNotAwaited => "started a job that nobody waited for",
         WhyUnverified::TouchedAgain => "touches a file that is there, which says changed each time",
         WhyUnverified::NothingToCopy => "copies a directory that holds no file on the controller",
+        WhyUnverified::LoneFile => {
+            "copies a directory with one file in it, and Ansible does not tell whether that differs"
+        }
         WhyUnverified::Disclaimed => "warns that it could not look",
         WhyUnverified::ChangeHidden => "sets `changed_when`, and no diff shows whether anything differs",
         WhyUnverified::ItemsMissing => "did not report every item of its loop",
@@ -48,6 +52,7 @@ pub(super) fn source_of(source: &Source) -> String {
         Source::GoneHost { host } => return format!("host `{host}`, which failed or could not be reached"),
         Source::LimitedHost { host } => return format!("host `{host}`, which `limit` leaves out"),
         Source::Prompt { name } => return format!("variable `{name}`, which a prompt asked for and nobody answered"),
+        Source::CheckMode => return "`ansible_check_mode`, which is false in a real run".to_owned(),
         Source::Unreadable { what } => return format!("something that cannot be read: {what}"),
     };
     let because = match why {
@@ -56,6 +61,8 @@ pub(super) fn source_of(source: &Source) -> String {
         WhyUnknown::HeldBack => "would have run if not in check mode",
         WhyUnknown::Hidden => "hides by `no_log` whether it ran",
         WhyUnknown::DidNotLook => "could not look everywhere",
+        WhyUnknown::NoProof => "answers the same in check mode, whatever it finds",
+        WhyUnknown::NotAnswered => "asks a question that nobody answered",
         WhyUnknown::NotReached => "did not reach its host",
         WhyUnknown::HangsOnCheckMode => "depends on ansible_check_mode",
         WhyUnknown::Waived => "is ignored",
