@@ -4,8 +4,8 @@ It is started by the same command line as any module, with the same user, shell,
 memory alone. A module arrives as the unchanged text that Ansible would have given to a new Python, and the child runs
 that text as `__main__`. Frames in both directions are a kind, a number and a length, followed by that many bytes.
 
-The source that the server is given is a line that sets `READY`, then `imports.py`, then this. It runs with Python 3.6
-too.
+The source that the server is given sets `READY`, `SHELL`, `BEFORE` and `AFTER`, and then comes `imports.py`, then this.
+It runs with Python 3.6 too.
 """
 import atexit
 import gc
@@ -43,6 +43,22 @@ def read_at_login():
         except OSError:
             found.append(None)
     return found
+
+
+def ended_by(signal):
+    """What becomes of a module that a signal ended: the exit code, or the signal below zero, and what is said of it.
+
+    Some shells wait for the interpreter and speak for it, others are replaced by it, so the server's own is tried."""
+    import subprocess  # seldom needed
+
+    script = "%s%s -c 'ulimit -c 0; kill -%d $$'%s" % (BEFORE, SHELL, signal, AFTER)
+    try:
+        shell = subprocess.Popen([SHELL, "-c", script], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                 stderr=subprocess.PIPE)
+        said = shell.communicate()[1]
+    except (OSError, MemoryError):
+        return -signal, b""
+    return shell.returncode, said
 
 
 def frame(kind, number, body):
@@ -178,7 +194,10 @@ class Loop:
             if pid == 0:
                 closed = True
                 continue
-            code = -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
+            code = os.WEXITSTATUS(status)
+            if os.WIFSIGNALED(status):
+                code, said = ended_by(os.WTERMSIG(status))
+                module.said += frame(ERR, module.number, said)
             self.running.remove(module)
             self.send(module.said + frame(EXIT, module.number, struct.pack(">i", code)))
         return closed

@@ -17,7 +17,6 @@ import os
 import re
 import secrets
 import select
-import signal
 import socket
 import subprocess
 import sys
@@ -117,22 +116,16 @@ class Module:
         self.before, self.archive, self.after = payload[:wrapped.start(2)], wrapped[2], payload[wrapped.end(2):]
         self.digest = hashlib.sha256(self.archive).digest()
 
-    def as_ssh_ends(self, code, errors):
-        """The exit code of ssh, and what was written to its standard error. If a signal ended the module, the shell that
-        still waits for it says so; where none does, ssh itself is told of a signal and has one exit code for all."""
-        if code >= 0:
-            return code, errors
-        if not self.remote.rest:
-            return 255, errors
-        return 128 - code, errors + (signal.strsignal(-code) or "").encode() + b"\n"
-
 
 class Opening:
     """The channel that is being opened: what is sent there first, and how it answers."""
 
-    def __init__(self, loop):
+    def __init__(self, loop, remote):
         self.hello = secrets.token_bytes(16)
-        self.source = b"READY = %r\n" % self.hello + loop
+        # The shells around the interpreter, for what they make of a module that a signal ends.
+        before = ": ; " if remote.success else ""
+        given = {"READY": self.hello, "SHELL": remote.shell, "BEFORE": before, "AFTER": remote.rest}
+        self.source = b"".join(b"%s = %a\n" % (name.encode(), value) for name, value in given.items()) + loop
         self.too_late = False
 
     def greeting(self, process):
@@ -197,7 +190,8 @@ def accelerated(plain, folder):
             else:
                 raise Plain("the server is changing what a new login would read")
             code, output, errors = answer
-            code, errors = module.as_ssh_ends(code, errors)
+            if code < 0:
+                code = 255  # sshd is told of a signal, which ssh has one exit code for
             if code == 255:
                 raise failure(self._not_sent(errors))
             return code, output, errors
@@ -254,7 +248,7 @@ def accelerated(plain, folder):
             return {"key": key, "host": str(self.host), "rare": module.remote.sets_environment}
 
         def _open(self, link, cmd, module):
-            self._opening = opening = Opening(loop)
+            self._opening = opening = Opening(loop, module.remote)
             try:
                 remote = module.remote.with_source(len(opening.source))
                 super()._bare_run([*cmd[:-1], plain.to_bytes(remote)], opening.source)
