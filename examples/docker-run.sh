@@ -2,7 +2,8 @@
 # The step without Woodpecker, on a laptop: checks the repository in the current directory.
 #
 #   cd REPOSITORY && .../docker-run.sh SETTING=VALUE...
-#   .../docker-run.sh playbook=site.yml inventory=hosts server_name=web01 ssh_private_key=@~/.ssh/deploy dry_run=true
+#   .../docker-run.sh playbook=site.yml inventory=hosts server_name=web01 dry_run=true \
+#       ssh_private_key=@~/.ssh/deploy ssh_known_hosts=@~/known_hosts
 #
 # Settings are those of plugin.md; `@FILE` stands for the text of a file. Values travel in the environment, never on a
 # command line. `repo_name` is the directory's name where it is not given. With ENGINE=podman it is podman that runs, and
@@ -26,6 +27,11 @@ for setting; do
     case $value in
         @~/*) value=$(cat "$HOME/${value#@~/}") ;;
         @*) value=$(cat "${value#@}") ;;
+    esac
+    case "$name=$value ${OPTIONS:-}" in
+        *'--network host'* | *--network=host*) ;;
+        PLUGIN_GITOPS_STATUS_SERVER_URL=*://localhost* | PLUGIN_GITOPS_STATUS_SERVER_URL=*://127.*)
+            echo "hint: in the container $value is the container itself; to reach this machine, set OPTIONS='--network host'" >&2 ;;
     esac
     export "$name=$value"
     names="$names -e $name"

@@ -18,6 +18,7 @@ mod log;
 mod panic_hook;
 
 // What main, the tests, the benches and the fuzz targets use, and nothing else.
+pub use crate::ansible::early_end::suspects;
 pub use crate::ansible::host_keys::unknown_host_keys;
 pub use crate::ansible::modules::{CheckMode, find as find_module};
 pub use crate::ansible::passwd::Needs;

@@ -9,7 +9,7 @@ use anyhow::Result;
 use plugin_gitops_status::messages::{self, Line};
 use plugin_gitops_status::{
     Client, Ending, Log, Needs, Outcome, PayloadFile, Redactor, Run, RunDir, RunInfo, Settings, Signals, Surroundings,
-    clean_up_after, collect, deliver, install_panic_hook, judge, payloads, read_settings, unknown_host_keys,
+    clean_up_after, collect, deliver, install_panic_hook, judge, payloads, read_settings, suspects, unknown_host_keys,
 };
 use time::OffsetDateTime;
 
@@ -37,7 +37,7 @@ fn check(environment: &Environment, log: &Log) -> Result<Outcome, Vec<Line>> {
 fn step(settings: &Settings, environment: &Environment, log: &Log) -> Result<Outcome> {
     let (started, clock) = (OffsetDateTime::now_utc(), Instant::now());
     let log = &log.without_secrets(Redactor::new(settings.secrets.texts()));
-    let payload_file = settings.report.payload_file.as_ref().map(PayloadFile::new);
+    let payload_file = settings.report.payload_file.as_ref().map(PayloadFile::new).transpose()?;
     let mut signals = Signals::listen()?;
     let client = settings.destination.server().map(Client::new).transpose()?;
     let run_dir = RunDir::new(&std::env::temp_dir(), settings, Needs::find(std::env::home_dir().as_deref()))?;
@@ -57,6 +57,9 @@ fn step(settings: &Settings, environment: &Environment, log: &Log) -> Result<Out
     log.say(messages::judged(settings, &verdict, &evidence));
     if verdict.may_lack_host_key(settings) {
         log.say(messages::unknown_host_keys(&unknown_host_keys(&run_dir, environment)));
+    }
+    if evidence.is_empty() && matches!(ending, Ending::Exited(_)) {
+        log.say(messages::suspects(&suspects(&settings.ansible, environment)));
     }
     // What the network does with a status is no reason to keep secrets for it.
     drop(run_dir);

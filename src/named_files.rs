@@ -21,6 +21,7 @@ pub fn read_settings(
     today: Date,
 ) -> Result<Settings, Vec<String>> {
     Settings::read_with(variables, today, problems).map_err(|problems| {
+        // One that cannot be removed is the smallest problem here, and the next step names it.
         drop(problems.payload_file.map(PayloadFile::new));
         problems.lines
     })

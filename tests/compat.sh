@@ -5,7 +5,7 @@
 #   tests/compat.sh [VERSION...]        all of them, or those alone
 set -u
 cd "$(dirname "$0")/.."
-[ $# -gt 0 ] || set -- 2.14 2.16 2.18 2.19 2.20 2.21
+[ $# -gt 0 ] || set -- 2.14 2.16 2.18 2.19 2.20 2.21 2.22
 table='' failed=0
 for version; do
     if ! .ci/ansible-core "$version" > /dev/null; then

@@ -1,13 +1,14 @@
 #!/bin/sh
 # The secrets and the cron job that a repository needs, and once the status server's token:
 #
-#   secrets.sh OWNER/REPOSITORY KEY_FILE HOST...
+#   IMAGE=REGISTRY/plugin-gitops-status secrets.sh OWNER/REPOSITORY KEY_FILE HOST...
 #
-# KEY_FILE is a private key that may log in to the hosts. Needs kubectl, ssh-keyscan, openssl, and a woodpecker-cli that
+# IMAGE is the image's name as the pipeline has it, with the registry and without the tag: Woodpecker compares all of it
+# with the name that the token is limited to. KEY_FILE is a private key that may log in to the hosts. Needs kubectl, ssh-keyscan, openssl, and a woodpecker-cli that
 # is logged in. The secrets are for the events push and cron alone: a pull request could print them with a playbook of its
 # own. The token is for this plugin alone; the key is not, because a step that deploys has commands of its own.
 set -eu
-[ $# -ge 3 ] || { sed -n '1d;/^#/!q;s/^# \{0,1\}//p' "$0" >&2; exit 1; }
+[ $# -ge 3 ] && [ -n "${IMAGE:-}" ] || { sed -n '1d;/^#/!q;s/^# \{0,1\}//p' "$0" >&2; exit 1; }
 repository=$1 key=$2
 shift 2
 
@@ -38,5 +39,5 @@ $kubectl get secret gitops-status-server --output 'jsonpath={.data.token}' | bas
 
 secret deploy_key "@$key"
 secret known_hosts "$known_hosts"
-secret status_server_token "@$directory/token" --image plugin-gitops-status
+secret status_server_token "@$directory/token" --image "$IMAGE"
 woodpecker-cli repo cron add --name gitops_sync_check --schedule '*/2 * * * *' --enabled "$repository"

@@ -18,5 +18,6 @@ mod ssh_setup;
 mod environment;
 pub mod command;
 pub mod host_keys;
+pub mod early_end;
 pub mod surroundings;
 pub mod preflight;

@@ -39,6 +39,9 @@ const CALLBACK_PROVENANCE: [(&str, &str); 4] = [
 /// What Linux calls a file system that lives in memory (`TMPFS_MAGIC` of its headers).
 const TMPFS: rustix::fs::FsWord = 0x0102_1994;
 
+/// How many hexadecimal digits of randomness the name of a run has.
+const NONCE_DIGITS: usize = 20;
+
 /// The directories and files of one run.
 #[derive(Debug)]
 pub struct RunDir {
@@ -121,9 +124,9 @@ impl RunDir {
             let dir = temporary.display();
             format!("cannot make a private directory in `{dir}`; set TMPDIR to a directory that can be written")
         };
-        let nonce = format!("drift_events_{}", random::hex_128()?);
+        // Short, because the path of a socket may have some hundred bytes and no more: Ansible has one below each of these.
+        let nonce = format!("gs_{}", &random::hex_128()?[..NONCE_DIGITS]);
         let work_path = fs::canonicalize(temporary).with_context(cannot_make)?.join(&nonce);
-        // Short, because a socket's path below it may have some hundred bytes and no more.
         let memory_path = Path::new("/dev/shm").join(format!("gs-{}", &nonce[nonce.len() - 10..]));
         // Before there is anything that could be left behind.
         let leftovers = Leftovers { mark: nonce.clone(), directories: [memory_path.clone(), work_path.clone()] };

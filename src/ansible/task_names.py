@@ -20,9 +20,9 @@ FILES_KEPT = 200
 # argument: it decides what is compared.
 ARGUMENTS = (
     "action", "args", "become", "become_exe", "become_flags", "become_method", "become_user", "connection", "delegate_facts",
-    "delegate_to", "environment", "module_defaults", "port", "remote_user", "run_once", "vars",
+    "environment", "module_defaults", "port", "remote_user", "run_once", "vars",
 )
-FIELDS = {"loop": "loop", "changed_when": "changed_when", **{keyword: "args" for keyword in ARGUMENTS}}
+FIELDS = {"loop": "loop", "changed_when": "changed_when", "delegate_to": "delegate_to", **{keyword: "args" for keyword in ARGUMENTS}}
 # Stands among the words of a text that brings in a template by its name: that one's words are not looked at.
 BRINGS_IN = "\0template"
 LOOKUPS = frozenset(("lookup", "query", "q"))

@@ -145,10 +145,14 @@ impl<'a> Client<'a> {
         })
     }
 
-    /// The HTTP client reads a hundred headers and refuses a response with more; its status is known all the same.
+    /// The HTTP client refuses a response with more than a hundred headers or with very long ones; its status is known all the
+    /// same.
     fn status_of_unreadable(&self, error: &ureq::Error) -> Option<StatusCode> {
-        let too_many = matches!(error, ureq::Error::Protocol(ureq_proto::Error::HttpParseTooManyHeaders));
-        let status = self.observed.status().filter(|_| too_many && self.observed.connected())?;
+        let too_large = match error {
+            ureq::Error::LargeResponseHeader(..) => true,
+            error => matches!(error, ureq::Error::Protocol(ureq_proto::Error::HttpParseTooManyHeaders)),
+        };
+        let status = self.observed.status().filter(|_| too_large && self.observed.connected())?;
         StatusCode::from_u16(status).ok()
     }
 }

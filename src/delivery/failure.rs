@@ -162,6 +162,11 @@ fn certificate_words(why: &CertificateError) -> String {
         E::UnknownIssuer => "its certificate is signed by an authority that is not trusted here".to_owned(),
         E::Expired | E::ExpiredContext { .. } => "its certificate has expired".to_owned(),
         E::NotValidYet | E::NotValidYetContext { .. } => "its certificate is not valid yet".to_owned(),
+        E::NotValidForNameContext { presented, .. } if presented.is_empty() => {
+            "its certificate names no host in `subjectAltName`, and a name in its subject is not enough; make one with \
+             `-addext subjectAltName=DNS:HOST` (of `openssl req`), or DNS:HOST,IP:ADDRESS"
+                .to_owned()
+        }
         E::NotValidForName | E::NotValidForNameContext { .. } => "its certificate is for another name".to_owned(),
         E::UnsupportedSignatureAlgorithmContext { .. } | E::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
             "its certificate is signed with a kind of key that this plugin does not know, such as P-521".to_owned()

@@ -1,4 +1,5 @@
-//! The file a user named for the payload: written whole or not at all, and gone after a run that claims nothing.
+//! The file a user named for the payload: gone when a run begins, then written whole or not at all. However the run ends,
+//! a status of an earlier one is not taken for its own.
 //!
 //! Only a regular file is ever replaced or removed. A device, a socket, a directory or a symbolic link of that name is none
 //! of ours.
@@ -15,7 +16,8 @@ use rustix::fs::{Access, access};
 
 use crate::random;
 
-/// The file, for the length of a run. When it is dropped before anything was written, what an earlier run left is removed.
+/// The file, for the length of a run. When it is dropped before anything was written, whatever the run itself has put there is
+/// removed.
 #[derive(Debug)]
 pub struct PayloadFile {
     path: PathBuf,
@@ -23,15 +25,24 @@ pub struct PayloadFile {
 }
 
 impl PayloadFile {
-    /// From here on an earlier run's status at `path` is stale.
-    pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into(), is_stale: true }
-    }
-
-    /// Replaces the file by one that holds the payloads, a line each; without any, it is removed.
+    /// Removes what an earlier run left at `path`: a run that is killed cannot do that any more.
     ///
     /// # Errors
-    /// Whatever keeps the file from being written, a full disk included; what was there before is still there then.
+    /// When it cannot be removed.
+    pub fn new(path: impl Into<PathBuf>) -> Result<Self> {
+        let path = path.into();
+        if is_regular_file(&path) {
+            fs::remove_file(&path).with_context(|| {
+                format!("cannot remove `{}`, which an earlier run left; check `payload_file`", path.display())
+            })?;
+        }
+        Ok(Self { path, is_stale: true })
+    }
+
+    /// Writes the payloads, a line each; without any, no file is left.
+    ///
+    /// # Errors
+    /// Whatever keeps the file from being written, a full disk included; nothing is left of it then.
     pub fn write(mut self, payloads: &BTreeMap<String, String>) -> Result<()> {
         self.is_stale = payloads.is_empty();
         if self.is_stale {
@@ -135,11 +146,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let folder = folder.path();
         let path = folder.join("status.json");
-        PayloadFile::new(&path).write(&one("one")).unwrap();
-        PayloadFile::new(&path).write(&one("two")).unwrap();
+        PayloadFile::new(&path).unwrap().write(&one("one")).unwrap();
+        PayloadFile::new(&path).unwrap().write(&one("two")).unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "two\n");
         fs::create_dir(folder.join("taken")).unwrap();
-        let error = PayloadFile::new(folder.join("taken")).write(&one("three")).unwrap_err();
+        let error = PayloadFile::new(folder.join("taken")).unwrap().write(&one("three")).unwrap_err();
         assert!(format!("{error:#}").contains("payload_file"), "{error:#}");
         let left: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         assert_eq!(left.len(), 2, "{left:?}");
@@ -149,11 +160,13 @@ mod tests {
     fn a_run_that_claims_nothing_removes_the_earlier_status() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("status.json");
-        for claims_nothing in [(|path: &Path| drop(PayloadFile::new(path))) as fn(&Path), |path| {
-            PayloadFile::new(path).write(&BTreeMap::new()).unwrap();
-        }] {
+        for claims_nothing in [(|file| drop(file)) as fn(PayloadFile), |file| file.write(&BTreeMap::new()).unwrap()] {
             fs::write(&path, "old").unwrap();
-            claims_nothing(&path);
+            let file = PayloadFile::new(&path).unwrap();
+            // At once: no program can clean up after SIGKILL.
+            assert!(!path.exists());
+            fs::write(&path, "by the playbook").unwrap();
+            claims_nothing(file);
             assert!(!path.exists());
         }
     }
@@ -177,7 +190,7 @@ mod tests {
             ("pipe", "a named pipe"),
         ] {
             assert!(problem(&path(name)).unwrap().contains(said), "{name}");
-            assert!(PayloadFile::new(path(name)).write(&one("text")).is_err(), "{name}");
+            assert!(PayloadFile::new(path(name)).unwrap().write(&one("text")).is_err(), "{name}");
             drop(PayloadFile::new(path(name)));
             assert!(fs::symlink_metadata(path(name)).is_ok(), "{name} was removed");
         }

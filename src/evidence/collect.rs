@@ -16,7 +16,9 @@ use crate::evidence::pending::{InLoop, Pending};
 use crate::evidence::provenance::Provenance;
 use crate::evidence::source::{Source, WhyUnknown};
 use crate::evidence::task::{KnownTask, Task};
-use crate::evidence::task_outcome::{Circumstances, TaskOutcome, drift_of_failure, task_outcome, with_inputs};
+use crate::evidence::task_outcome::{
+    Circumstances, TaskOutcome, drift_of_failure, handler_differs, task_outcome, with_inputs,
+};
 use crate::evidence::task_result::{Status, TaskResult};
 use crate::evidence::unverified::WhyUnverified;
 use crate::settings::Settings;
@@ -38,6 +40,13 @@ pub struct Evidence {
     pub prompts: BTreeSet<String>,
     /// What the user took out of the verdict.
     pub ignored: Ignored,
+}
+
+impl Evidence {
+    /// Whether Ansible ended before it said anything.
+    pub fn is_empty(&self) -> bool {
+        self.damage == Some(Damage::Empty)
+    }
 }
 
 /// `meta` tasks that keep nothing from running. Any other may, one that a later Ansible brings included.
@@ -75,6 +84,8 @@ struct Collector<'a> {
     hosts: HashMap<String, HostFacts>,
     batch: Batch,
     provenance: Provenance,
+    /// A task has shown a difference, or the user ignores what changed: handlers may act on it.
+    change_seen: bool,
     /// An event came where none of its kind can.
     stray: bool,
 }
@@ -94,6 +105,7 @@ impl<'a> Collector<'a> {
             hosts: HashMap::new(),
             batch: Batch::default(),
             provenance: Provenance::default(),
+            change_seen: false,
             stray: false,
         }
     }
@@ -276,6 +288,11 @@ impl<'a> Collector<'a> {
             return Some(());
         }
         let mut outcome = with_inputs(&known, result, circumstances, &inputs, outcome);
+        if handler_differs(&known, result, circumstances) && !self.change_seen {
+            outcome = TaskOutcome::Unverified { why: WhyUnverified::HandlerAlone, said: None };
+        }
+        let shows_change = matches!(outcome, TaskOutcome::Drifted { .. } | TaskOutcome::Waived);
+        self.change_seen |= shows_change && result.changed;
         if let TaskOutcome::Unverified { why, said } = outcome {
             let failed = why.is_failure();
             self.unverified(why, result.task, &result.host, said);

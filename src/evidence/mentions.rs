@@ -32,6 +32,8 @@ pub struct Mentions {
     pub args: Names,
     /// Its `changed_when`.
     pub changed_when: Names,
+    /// Its `delegate_to`.
+    pub delegate_to: Names,
     /// Its other keywords, those of its blocks and its play included.
     pub other: Names,
     /// What the templates mention by which variables are defined.

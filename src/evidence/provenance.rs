@@ -25,6 +25,8 @@ pub struct Inputs {
     pub argument_on_check_mode: bool,
     /// A condition hangs on check mode, of the task or of an include around it.
     pub condition_on_check_mode: bool,
+    /// Where the task ran may be another place in a real run.
+    pub elsewhere: bool,
     /// The task would state something by a marker.
     pub marker: bool,
 }
@@ -160,7 +162,7 @@ impl Provenance {
             }
             DecidedBy::Loop => (Found::default(), scope.find([&mentions.loops_over]), Found::default()),
             DecidedBy::Everything => {
-                let arguments = [&mentions.loops_over, &mentions.args, &mentions.changed_when];
+                let arguments = [&mentions.loops_over, &mentions.args, &mentions.changed_when, &mentions.delegate_to];
                 (scope.find(&mentions.when), scope.find(arguments), scope.find([&mentions.other]))
             }
         };
@@ -171,6 +173,7 @@ impl Provenance {
             skipped_by_check_mode: result.status == Status::Skipped && conditions.check_mode,
             argument_on_check_mode: arguments.check_mode || around.argument_on_check_mode,
             condition_on_check_mode: conditions.check_mode || around.condition_on_check_mode,
+            elsewhere: !scope.find([&mentions.delegate_to]).is_nothing(),
             marker: mentions.marker,
         }
     }

@@ -6,11 +6,19 @@ use crate::evidence::task_outcome::{TaskOutcome, unverified};
 use crate::evidence::task_result::{CONDITION_WAS_FALSE, NO_ITEMS, TaskResult};
 use crate::evidence::unverified::WhyUnverified;
 
+/// Controller modules whose items become values, which other tasks use.
+const SETS: [&str; 4] = ["add_host", "group_by", "include_vars", "set_fact"];
+
 /// What a skipped result proves.
 pub(super) fn skipped(known: &KnownTask, result: &TaskResult<'_>) -> TaskOutcome {
     let KnownTask { task, module, .. } = known;
     let answer = result.answer();
     let because = |why| unverified(why, answer.said().or_else(|| answer.why_skipped().map(str::to_owned)));
+    let found_nothing = || task.may_find_nothing().or_else(|| result.found_by.first().copied());
+    let nothing_to_set = answer.why_skipped() == Some(NO_ITEMS) && SETS.contains(&module.name);
+    if let (true, Some(what)) = (nothing_to_set, found_nothing()) {
+        return because(WhyUnverified::LoopFoundNothing(what));
+    }
     if module.kind == Kind::Controller || known.proof(answer).is_action || answer.says_already_there() {
         return TaskOutcome::NotAsked;
     }
@@ -20,7 +28,7 @@ pub(super) fn skipped(known: &KnownTask, result: &TaskResult<'_>) -> TaskOutcome
         return if ordinary { TaskOutcome::NotAsked } else { because(WhyUnverified::SkipCensored) };
     }
     match answer.why_skipped() {
-        Some(NO_ITEMS) => match task.may_find_nothing().or_else(|| result.found_by.first().copied()) {
+        Some(NO_ITEMS) => match found_nothing() {
             Some(what) => because(WhyUnverified::LoopFoundNothing(what)),
             None => TaskOutcome::NotAsked,
         },

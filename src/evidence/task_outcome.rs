@@ -123,6 +123,14 @@ pub fn drift_of_failure(
     matches!(outcome, TaskOutcome::Drifted { .. }).then_some(outcome)
 }
 
+/// Whether a handler has found a difference itself. It acts on a change that was seen before; here nobody asks whether one was.
+pub fn handler_differs(known: &KnownTask, result: &TaskResult<'_>, circumstances: Circumstances<'_>) -> bool {
+    let proof = known.proof(result.answer());
+    let compares = known.module.kind == Kind::Compares && !proof.is_action && proof.changed_lost.is_none();
+    let asked = !circumstances.waived && !circumstances.on_controller;
+    asked && known.task.handler && compares && result.changed && result.status == Status::Ok
+}
+
 /// Whether a command failed by nothing but its exit code.
 fn is_exit_code(known: &KnownTask, answer: &ModuleResult) -> bool {
     known.module.kind == Kind::Command && answer.rc.is_some_and(|rc| rc != 0) && !looks_failed(answer, true)
@@ -187,7 +195,7 @@ pub fn with_inputs(
         _ if known.proof(result.answer()).is_action => false,
         Kind::Action => false,
         Kind::Controller => bears_on_target(known, result, inputs),
-        Kind::Reads | Kind::Command | Kind::Compares => !circumstances.on_controller,
+        Kind::Reads | Kind::Command | Kind::Compares => !circumstances.on_controller || inputs.elsewhere,
     };
     match outcome {
         TaskOutcome::Waived => TaskOutcome::Waived,

@@ -47,6 +47,8 @@ pub enum WhyUnverified {
     Disclaimed,
     /// A command's exit code answers nothing.
     ExitCodeNoAnswer(i64),
+    /// It is a handler that would change something, and no task before it has shown a difference.
+    HandlerAlone,
     /// `changed_when` replaces its answer, and no diff shows what the answer was.
     ChangeHidden,
     /// A loop reported fewer or more items than it has.
@@ -75,6 +77,7 @@ impl WhyUnverified {
             | Self::LoneFile
             | Self::Disclaimed
             | Self::ExitCodeNoAnswer(_)
+            | Self::HandlerAlone
             | Self::ChangeHidden
             | Self::ItemsMissing => false,
         }
@@ -111,6 +114,8 @@ impl WhyUnreachable {
 pub enum WhyFailed {
     /// sudo wants a terminal (`requiretty`), which a pipelined task has not.
     SudoWantsTerminal,
+    /// It is `async`, which Ansible does not run in check mode.
+    AsyncInCheckMode,
     /// Anything else.
     Other,
 }
@@ -118,7 +123,14 @@ pub enum WhyFailed {
 impl WhyFailed {
     /// What the messages of a failed task mean.
     pub fn of<'a>(messages: impl IntoIterator<Item = &'a str>) -> Self {
-        let wants_terminal = messages.into_iter().any(|message| message.contains("must have a tty"));
-        if wants_terminal { Self::SudoWantsTerminal } else { Self::Other }
+        let means = |message: &str| {
+            if message.contains("must have a tty") {
+                return Some(Self::SudoWantsTerminal);
+            }
+            // The first up to 2.16; later ones start the job, which does nothing and is not found then.
+            let of_async = ["check mode and async cannot be used", "could not find job"];
+            of_async.iter().any(|words| message.contains(words)).then_some(Self::AsyncInCheckMode)
+        };
+        messages.into_iter().find_map(means).unwrap_or(Self::Other)
     }
 }

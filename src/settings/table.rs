@@ -202,7 +202,7 @@ settings! {
         "Exits with code 2 on OUT_OF_SYNC, after the status was delivered.";
     DRY_RUN "dry_run", "bool", Value("false"), Public, "Prints the payload and sends nothing.";
     PAYLOAD_FILE "payload_file", "path", Nothing, Public,
-        "Also writes the payload to this file. If the status is unknown, the file of an earlier run is removed.";
+        "Also writes the payload to this file. The file of an earlier run is removed when a run begins.";
     }
 
     Ansible {

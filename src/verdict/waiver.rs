@@ -76,6 +76,7 @@ fn can_be_mended(why: &WhyUnverified, may_only_read: bool) -> bool {
         | WhyUnverified::TouchedAgain
         | WhyUnverified::NothingToCopy
         | WhyUnverified::LoneFile
+        | WhyUnverified::HandlerAlone
         | WhyUnverified::ExitCodeNoAnswer(_) => true,
         WhyUnverified::Unreachable(_)
         | WhyUnverified::Failed(_)

@@ -26,6 +26,8 @@ pub fn suite() -> Suite {
         roles_are_installed_before_the_run_and_a_failure_of_that_claims_nothing,
         sudo_that_wants_a_terminal_is_named_with_its_remedy,
         callback_plugins_of_the_repository_are_loaded_wherever_they_lie,
+        what_keeps_ansible_from_checking_has_a_hint_of_its_own,
+        a_temporary_directory_may_have_a_long_path,
     )
 }
 
@@ -200,4 +202,42 @@ fn callback_plugins_of_the_repository_are_loaded_wherever_they_lie() {
     for name in names {
         assert!(step.target().join(format!("mark_{name}")).exists(), "{name} was not loaded");
     }
+}
+
+fn what_keeps_ansible_from_checking_has_a_hint_of_its_own() {
+    let server = Scripted::keeping();
+    let step = Step::ansible("runs-async").to(server.url());
+    let end = step.run();
+    claims_nothing(&server, &end, 1, "on web1: task `start a job` failed");
+    end.expect_error("Ansible runs no `async` task in check mode: set `check_mode: false` on it");
+
+    let step = in_sync("in-sync").to(server.url());
+    let config = step.again().file("ansible.cfg", "[defaults]\nstdout_callback = yaml\n");
+    let end = config.setting("ansible_config", "ansible.cfg").run();
+    claims_nothing(&server, &end, 1, "could not load the callback plugin `yaml`: ansible-core alone does not have it");
+    end.expect_no("could not parse an inventory");
+    fs::remove_file(step.repository().join("ansible.cfg")).unwrap();
+
+    let hosts = "web1 ansible_connection=local\n";
+    let directory = step.again().file("lab/hosts", hosts).file("lab/notes", "This: is * prose\n- x\n");
+    let end = directory.setting("inventory", "lab").run();
+    claims_nothing(&server, &end, 1, "could not parse an inventory: it reads every file in the directory `lab`");
+
+    // What a Python shim writes: the cause, and then advice.
+    let shim = text(&crate::harness::root().join("tests/programs/python-shim")).to_owned();
+    let step = step.file("hosts", &format!("web1 ansible_connection=local ansible_python_interpreter={shim}\n"));
+    let end = step.run();
+    claims_nothing(&server, &end, 1, "python3: command not found");
+    assert!(!end.stderr.lines().any(|line| line.contains("  - ") && line.contains("at the same time")), "{end}");
+}
+
+/// Ansible itself has a socket below it, whose path may have 107 bytes.
+fn a_temporary_directory_may_have_a_long_path() {
+    let server = Scripted::keeping();
+    let step = in_sync("in-sync").to(server.url());
+    let folder = step.path("tmp").join("x".repeat(46 - text(&step.path("tmp")).len()));
+    fs::create_dir(&folder).unwrap();
+    let end: Ended = step.again().env("TMPDIR", &folder).command().output().unwrap().into();
+    end.expect_delivered();
+    assert_eq!(fs::read_dir(folder).unwrap().count(), 0);
 }

@@ -255,6 +255,10 @@ fn a_response_with_more_headers_than_are_read_counts_by_its_status() {
     end.expect_code(0).expect_log("attempt 1: HTTP 503: ").expect_log("✓ Status update successful (HTTP 204)");
     let server = Scripted::http([with("403 No")]);
     failed(&against(&server, &[]), "HTTP 403: Forbidden (1 attempt)", "status_server_token");
+    let long = format!("X-Long: {}", "x".repeat(100_000));
+    let server = Scripted::http([Act::Answer(answer("200 OK", &[&long], "kept"))]);
+    against(&server, &[]).expect_delivered();
+    attempts(&server, 1);
 }
 
 fn a_location_that_is_not_ascii_is_shown() {

@@ -46,6 +46,9 @@ fn waiting() -> Step {
 /// The same, running.
 fn started(server: &Scripted) -> (Step, Running) {
     let step = waiting().to(server.url()).setting("report_unknown", "true").in_own_group();
+    let earlier = step.path("status.json");
+    fs::write(&earlier, "of an earlier run").unwrap();
+    let step = step.setting("payload_file", text(&earlier));
     let mut running = step.start();
     running.wait_for("the playbook waits");
     (step, running)
@@ -68,6 +71,7 @@ fn private_directories(step: &Step) -> Vec<PathBuf> {
 fn claims_nothing(step: &Step, server: &Scripted, end: &Ended, code: i32, sentence: &str) {
     end.expect_code(code).expect_error(sentence);
     assert_eq!(server.bodies(), Vec::<String>::new(), "{end}");
+    assert!(!step.path("status.json").exists(), "the status of an earlier run is left\n{end}");
     step.expect_nothing_left(end);
 }
 
@@ -96,6 +100,7 @@ fn a_step_that_is_killed_leaves_nothing_all_the_same() {
         }
         running.end();
         assert!(server.requests().is_empty());
+        assert!(!step.path("status.json").exists(), "the status of an earlier run is left");
     }
 }
 

@@ -28,6 +28,7 @@ mod ssh;
 mod access;
 mod accelerate;
 mod secrets;
+mod newcomer;
 mod examples;
 mod documents;
 mod grafana;
@@ -62,6 +63,7 @@ fn main() -> ExitCode {
         ansible::suite(),
         modules::suite(),
         secrets::suite(),
+        newcomer::suite(),
         examples::suite(),
         documents::suite(),
         grafana::suite(),

@@ -23,7 +23,7 @@ pub fn suite() -> Suite {
         an_unknown_status_is_sent_only_where_that_is_asked_for,
         drift_ends_with_2_only_where_that_is_asked_for,
         a_payload_file_is_whole_or_not_there,
-        a_full_disk_leaves_the_old_payload_file_alone,
+        a_full_disk_leaves_no_payload_file,
         only_a_regular_file_is_taken_for_the_payload,
         a_run_that_claims_nothing_leaves_no_earlier_status,
     )
@@ -153,23 +153,23 @@ pub fn unshare() -> Result<Command, NotRun> {
     }
 }
 
-fn a_full_disk_leaves_the_old_payload_file_alone() -> Result<(), NotRun> {
+fn a_full_disk_leaves_no_payload_file() -> Result<(), NotRun> {
     let mut unshare = unshare()?;
     let server = Scripted::http([ok()]);
     let step = Step::new().to(server.url());
     let disk = step.path("disk");
     fs::create_dir(&disk).unwrap();
     let step = step.setting("payload_file", text(&disk.join("payload.json")));
-    // A file system of one page for the old file and none for the new one.
-    let script = "mount -t tmpfs -o size=4k tmpfs $1 && echo old > $1/payload.json && $2
-        code=$?; ls -A $1; cat $1/payload.json; exit $code";
+    // A file system of one page, which another file takes.
+    let script = "mount -t tmpfs -o size=4k tmpfs $1 && echo other > $1/other && : > $1/payload.json && $2
+        code=$?; echo left: $(ls -A $1); exit $code";
     let plugin = step.command();
     unshare.args(["sh", "-c", script, "sh"]).arg(&disk).arg(plugin.get_program());
     unshare.current_dir(step.repository()).env_clear();
     unshare.envs(plugin.get_envs().filter_map(|(name, value)| Some((name, value?))));
     let end: Ended = unshare.output().unwrap().into();
     failed(&end, "cannot write the payload to", "No space left on device");
-    assert!(end.stdout.ends_with("payload.json\nold\n"), "{end}");
+    assert!(end.stdout.ends_with("left: other\n"), "{end}");
     assert!(server.requests().is_empty());
     Ok(())
 }

@@ -193,9 +193,14 @@ fn every_command_of_the_documents_is_known() {
         ),
         ("cd YOUR_REPOSITORY", "the reader's"),
         (
-            ".../examples/docker-run.sh playbook=site.yml inventory=hosts server_name=web01 ssh_private_key=@~/.ssh/KEY dry_run=true",
-            "tests/it/image.rs runs the script on the example",
+            "ssh-keyscan -t ed25519 web01 > ~/known_hosts && ssh-keygen -lf ~/known_hosts",
+            "tests/it/newcomer.rs runs this and the next command against a server that nobody has met",
         ),
+        (
+            ".../examples/docker-run.sh playbook=site.yml inventory=hosts server_name=web01 dry_run=true \\",
+            "the same; tests/it/image.rs runs the script in a container",
+        ),
+        ("    ssh_private_key=@~/.ssh/KEY ssh_known_hosts=@~/known_hosts", "the same"),
         ("curl -X DELETE http://PUSHGATEWAY:9091/metrics/job/JOB", "Pushgateway's own"),
         (DELETE, "the status server's tests delete like this"),
         (DELETE, "the same"),

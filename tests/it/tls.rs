@@ -81,10 +81,12 @@ fn a_self_signed_certificate_is_accepted_as_exactly_that() {
     let (_, unknown) = self_signed("localhost", 2999);
     let (expired_pem, expired) = self_signed("localhost", 2001);
     let (elsewhere_pem, elsewhere) = self_signed("other.example", 2999);
+    let (nameless_pem, nameless) = self_signed("", 2999);
     for (pem, config, cause) in [
         (pem, unknown, "its certificate is self-signed or an authority's own, and not the one of `ca_cert`"),
         (expired_pem, expired, "its certificate has expired"),
         (elsewhere_pem, elsewhere, "its certificate is for another name"),
+        (nameless_pem, nameless, "its certificate names no host in `subjectAltName`"),
     ] {
         let server = Scripted::https([ok()], config);
         let end = step().to(server.https_url()).setting("ca_cert", pem).run();

@@ -90,6 +90,9 @@ fn a_loop_that_may_have_found_nothing_leaves_its_task_unverified() {
     assert_eq!(found(r#","loop":"{{ query('first_found', x) }}""#), Some(LoopFoundNothing(EmptyLoop::FirstFound)));
     assert_eq!(found(r#","loop_with":"first_found""#), Some(LoopFoundNothing(EmptyLoop::FirstFound)));
     assert_eq!(found(r#","loop_with":"first_found","loop_skip":"True""#), None);
+    let of = |action: &str| why(&outcome_of(action, r#","loop":"x/*","loop_with":"fileglob""#, &nothing_to_do));
+    assert_eq!(of("set_fact"), Some(LoopFoundNothing(EmptyLoop::Files)), "the list that others loop over");
+    assert_eq!(of("debug"), None);
     let ignored = r#","loop":"{{ lookup('csvfile', x, errors = 'ignore') }}""#;
     assert_eq!(found(ignored), Some(LoopFoundNothing(EmptyLoop::ErrorsIgnored)));
 }

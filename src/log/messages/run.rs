@@ -2,6 +2,7 @@
 
 use super::{Line, Tone, counted, warning};
 use crate::ansible::command::inventories;
+use crate::ansible::early_end::Suspect;
 use crate::ansible::host_keys::OfferedKey;
 use crate::ansible::surroundings::Surroundings;
 use crate::settings::Settings;
@@ -58,6 +59,21 @@ pub fn unknown_host_keys(keys: &[OfferedKey]) -> Vec<Line> {
         ));
     }
     lines
+}
+
+/// What may have ended Ansible before it ran anything.
+pub fn suspects(suspects: &[Suspect]) -> Vec<Line> {
+    let words = |suspect: &Suspect| match suspect {
+        Suspect::StdoutCallback(name) => format!(
+            "  hint: if Ansible could not load the callback plugin `{name}`: ansible-core alone does not have it; use an image \
+             with its collection, or remove `stdout_callback` (`callback_result_format = yaml` makes the default one write YAML)"
+        ),
+        Suspect::InventoryDirectory(path) => format!(
+            "  hint: if Ansible could not parse an inventory: it reads every file in the directory `{path}`; move what is no \
+             inventory out of it, or name it in `[inventory] ignore_patterns` of ansible.cfg"
+        ),
+    };
+    suspects.iter().map(|suspect| Line::new(Tone::Remedy, words(suspect))).collect()
 }
 
 /// The step was ended by a signal before anything was sent.

@@ -110,6 +110,11 @@ fn of_task(why: &WhyUnverified) -> String {
                     set `ansible_env: {ANSIBLE_PIPELINING: \"false\"}`"
                 .to_owned();
         }
+        WhyUnverified::Failed(WhyFailed::AsyncInCheckMode) => {
+            return "Ansible runs no `async` task in check mode: set `check_mode: false` on it if it only reads; if not, write \
+                    `async: \"{{ 0 if ansible_check_mode else 600 }}\"`"
+                .to_owned();
+        }
         WhyUnverified::Failed(WhyFailed::Other) => {
             return "fix the failing task; failures cannot be ignored".to_owned();
         }
@@ -141,6 +146,7 @@ fn of_task(why: &WhyUnverified) -> String {
         WhyUnverified::ExitCodeNoAnswer(_) => {
             "name each exit code that is an answer in its `changed_when` or `failed_when`, such as `rc == 1`"
         }
+        WhyUnverified::HandlerAlone => "make a task of it, or let a task that compares something notify it",
         WhyUnverified::ChangeHidden => {
             "remove its `changed_when`, or what hides its diff (`diff: false`, `no_log`) where its module shows one"
         }

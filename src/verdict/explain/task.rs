@@ -39,6 +39,9 @@ pub(super) fn unverified(why: &WhyUnverified) -> String {
             "copies a directory with one file in it, and Ansible does not tell whether that differs"
         }
         WhyUnverified::Disclaimed => "warns that it could not look",
+        WhyUnverified::HandlerAlone => {
+            "is a handler that would change something, and no task before it shows a difference"
+        }
         WhyUnverified::ChangeHidden => "sets `changed_when`, and no diff shows whether anything differs",
         WhyUnverified::ItemsMissing => "did not report every item of its loop",
     };
