@@ -27,10 +27,13 @@ RUN --mount=type=secret,id=ca \
 # --- The files: Debian's packages unpacked into an empty tree. Installing them the usual way needs dpkg, perl and a
 # shell in the image, which is half its size.
 FROM ${BASE} AS files
-ARG ANSIBLE_CORE=2.19.14
+# Supported until November 2027 (.ci/supported says when it no longer is). The other three are what filters of Ansible and
+# of its usual collections import: password_hash, json_query, ipaddr.
+ARG ANSIBLE_CORE=2.21.5
+ARG LIBRARIES="passlib==1.7.4 jmespath==1.1.0 netaddr==1.3.0"
 RUN apt-get update -qq && apt-get install -qq -y --no-install-recommends python3-pip ca-certificates
 # Python and what it is linked to; ssh; git over http; a shell. The check below fails when a library is missing here.
-ARG PACKAGES="base-files netbase busybox libc6 libc-bin libgcc-s1 zlib1g \
+ARG PACKAGES="base-files netbase busybox libc6 libc-bin libgcc-s1 gcc-14-base zlib1g \
     python3-minimal python3.13-minimal libpython3.13-minimal libpython3.13-stdlib libpython3-stdlib \
     libssl3t64 libzstd1 libexpat1 libffi8 libbz2-1.0 liblzma5 libsqlite3-0 libuuid1 \
     libncursesw6 libtinfo6 libreadline8t64 libcrypt1 libdb5.3t64 libnss-wrapper \
@@ -49,12 +52,20 @@ RUN mkdir -p /packages /out/var/lib/dpkg/status.d /out/usr/bin /out/usr/sbin /ou
            --exclude='./usr/share/git-core/contrib*' --exclude='./usr/share/bash-completion*' \
            --exclude='./usr/lib/systemd*' --exclude='./etc/systemd*' --exclude='./etc/init.d*' \
            --exclude='./etc/update-motd.d*' --exclude='./usr/lib/openssh/ssh-sk-helper' \
+           --exclude='./usr/lib/openssh/ssh-keysign' \
            --exclude='./usr/lib/git-core/*email*' --exclude='./usr/lib/git-core/*.perl' \
            --exclude='./usr/lib/*/gconv*' --exclude='./usr/bin/localedef' --exclude='./usr/bin/git-shell' \
            --exclude='./usr/share/gitweb*' --exclude='./usr/bin/scalar' --exclude='./usr/lib/git-core/scalar' \
            --exclude='./usr/lib/git-core/git-daemon' --exclude='./usr/lib/git-core/git-http-backend' \
            --exclude='./usr/lib/git-core/git-imap-send' --exclude='./usr/lib/git-core/git-http-push' \
+         && dpkg-deb --fsys-tarfile "$package" | tar -x -C /packages ./usr/share/doc \
          && dpkg-deb --field "$package" > "/out/var/lib/dpkg/status.d/${package%%_*}" || exit 1; \
+       done \
+    && dpkg-query --status ca-certificates > /out/var/lib/dpkg/status.d/ca-certificates \
+    && cp -r /usr/share/doc/ca-certificates /packages/usr/share/doc/ \
+    && for package in /out/var/lib/dpkg/status.d/*; do \
+         mkdir -p "/out/usr/share/doc/${package##*/}" \
+         && cp -L "/packages/usr/share/doc/${package##*/}/copyright" "/out/usr/share/doc/${package##*/}/" || exit 1; \
        done
 # What the packages' scripts would do; scanners find the packages in status.d.
 RUN cd /out \
@@ -73,9 +84,10 @@ RUN cd /out \
       usr/lib/python3*/*/test usr/lib/python3.13/idlelib usr/lib/python3.13/ensurepip usr/lib/python3.13/pydoc_data
 RUN --mount=type=secret,id=ca,target=/etc/ssl/certs/ca-certificates.crt \
     pip install --quiet --no-cache-dir --break-system-packages --root-user-action ignore --no-compile --ignore-installed \
-      --root /out "ansible-core==$ANSIBLE_CORE"
+      --root /out "ansible-core==$ANSIBLE_CORE" $LIBRARIES
 RUN cd /out \
     && rm -rf usr/local/lib/python3*/*/ansible_test usr/local/bin/ansible-test usr/local/share \
+      usr/local/lib/python3*/*/passlib/tests usr/local/lib/python3*/*/netaddr/eui/*.txt \
     && chroot . python3 -m compileall -q -f --invalidation-mode unchecked-hash /usr/lib/python3.13 /usr/local/lib
 # Every library that a program or a library here is linked to is here too.
 RUN cd /out && export LANG=C.UTF-8 \
@@ -86,11 +98,12 @@ RUN cd /out && export LANG=C.UTF-8 \
        done < /elf > /missing \
     && { ! grep . /missing; } \
     && chroot . ansible-playbook --version \
-    && chroot . python3 -c 'import cryptography, jinja2, packaging, resolvelib, yaml'
+    && chroot . python3 -c 'import cryptography, jinja2, jmespath, netaddr, packaging, passlib.hash, resolvelib, yaml' \
+    && rm -rf root/.ansible tmp/* && { ! find . -xdev -perm /6000 -type f | grep .; }
 
 # --- Collections for those who want them in the image; the standard image gets them by `galaxy_requirements`.
 FROM ${BASE} AS collections
-ARG ANSIBLE=12.3.0
+ARG ANSIBLE=14.5.0
 RUN apt-get update -qq && apt-get install -qq -y --no-install-recommends python3-pip ca-certificates
 RUN --mount=type=secret,id=ca,target=/etc/ssl/certs/ca-certificates.crt \
     pip download --quiet --no-deps --no-cache-dir --dest /wheels "ansible==$ANSIBLE" \

@@ -25,7 +25,7 @@ pub use crate::ansible::passwd::Needs;
 pub use crate::ansible::run_dir::RunDir;
 pub use crate::ansible::surroundings::Surroundings;
 pub use crate::delivery::client::Client;
-pub use crate::delivery::failure::{Failure, FailureKind, Peer};
+pub use crate::delivery::failure::{Failure, FailureKind, NamedProxy, Peer};
 pub use crate::delivery::payload::{RunInfo, payloads};
 pub use crate::delivery::payload_file::PayloadFile;
 pub use crate::delivery::retry::{Budget, Sent, retry_after_in, send};

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Runs every case, and the comparison of the table of modules with their documentation, on each ansible-core that a Python here
-# can run. Ends with a table.
+# Runs every case on each ansible-core that a Python here can run, and from 2.19 on the comparison of the table of modules with
+# their documentation. Ends with a table.
 #
 #   tests/compat.sh [VERSION...]        all of them, or those alone
 set -u

@@ -6,6 +6,8 @@
 mod row;
 mod ansible_core;
 mod collections;
+#[cfg(test)]
+mod observed;
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -64,7 +64,7 @@ class Provenance:
         self.failed = False  # a task that uses a suspect has failed
         self.missing = False  # something that sets names nobody can tell may not have set them
         self.assigned = set()  # names that tasks set
-        self.found = set()  # those of them that hold what `find` found on the controller
+        self.found = {}  # those of them that hold what was found on the controller, and by what
         self.gone, self.limited, self.removed = set(), set(), 0
         self.dynamic = set()  # hosts and groups that tasks may or may not have added
         self.static = None  # hosts and groups of the inventory
@@ -245,24 +245,25 @@ class Provenance:
         words, pending, by = set(), self.mentions.words(written.task.loop, bare=True), set()
         while pending:
             words |= pending
-            if not self.found.isdisjoint(pending):
-                by.add("find")
             behind = [self.definitions[name] for name in pending if name in self.definitions]
+            by = by.union(*(finders(part) for part in behind), *(self.found[name] for name in pending if name in self.found))
             pending = frozenset().union(*behind) - words
-            by.update(name for name in FINDING_LOOKUPS if name in pending)
-            if any(not LOOKUPS.isdisjoint(part) and any(pair <= part for pair in ERRORS_IGNORED) for part in behind):
-                by.add("errors")
         return {"found_by": sorted(by)} if by else {}
 
     def note_found(self, written, host):
-        """Follows what `find` finds on the controller, as far as a `set_fact` hands it on."""
-        names = set(written.registers())
+        """Follows what is found on the controller, as far as a `set_fact` hands it on."""
+        names, by = set(written.registers()), set()
         if written.action == "find" and (written.task.delegate_to in LOCALHOST or host in LOCALHOST):
-            self.found |= names
-        elif written.action == "set_fact" and self.found and not self.found.isdisjoint(written.words()):
-            self.found.update(str(key) for key in written.task.args)
-        else:
-            self.found -= names
+            by = {"find"}
+        elif written.action == "set_fact":
+            names.update(str(key) for key in written.task.args)
+            words = written.words()
+            by = finders(words).union(*(self.found[name] for name in words if name in self.found))
+        for name in names:
+            if by:
+                self.found[name] = by
+            else:
+                self.found.pop(name, None)
 
     def report(self, known, number, host, args):
         """Says which names a task mentions and how they are defined, where that is not what was said of it last."""
@@ -336,6 +337,13 @@ class Provenance:
         if task.delegate_to and task.delegate_facts:
             fields["delegated"] = True
         return fields
+
+
+def finders(words):
+    """What in a text finds nothing where something on the controller is missing."""
+    by = {name for name in FINDING_LOOKUPS if name in words}
+    ignored = not LOOKUPS.isdisjoint(words) and any(pair <= words for pair in ERRORS_IGNORED)
+    return by | {"errors"} if ignored else by
 
 
 def said(action, answer, status, check_mode):

@@ -171,13 +171,13 @@ def source_tree(task, answer, args):
             return None
     if not os.path.isdir(source):
         return None
-    files, others = 0, 0
+    files, links, directories = 0, 0, 0
     for folder, folders, inside in os.walk(source):
-        links = sum(os.path.islink(os.path.join(folder, name)) for name in inside)
-        files, others = files + len(inside) - links, others + len(folders) + links
-    if files + others == 0 or (files == 0 and not any(inside for _, _, inside in os.walk(source))):
+        linked = sum(os.path.islink(os.path.join(folder, name)) for name in inside)
+        files, links, directories = files + len(inside) - linked, links + linked, directories + len(folders)
+    if files + links == 0:
         return "empty_source"
-    return "lone_file" if "censored" in answer and files <= 1 and others else None
+    return "lone_file" if "censored" in answer and files <= 1 and links + directories else None
 
 
 def disclaimed(answer, phrases):

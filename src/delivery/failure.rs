@@ -151,7 +151,10 @@ fn of_tls(error: &rustls::Error) -> (FailureKind, String) {
         rustls::Error::PeerIncompatible(_)
         | rustls::Error::AlertReceived(
             Alert::HandshakeFailure | Alert::ProtocolVersion | Alert::InsufficientSecurity,
-        ) => (FailureKind::Handshake, "it knows no TLS version, cipher or key that this plugin knows".to_owned()),
+        ) => (
+            FailureKind::Handshake,
+            "it supports no TLS version, cipher or kind of key that this plugin supports".to_owned(),
+        ),
         error => (FailureKind::Protocol, error.to_string()),
     }
 }
@@ -159,20 +162,20 @@ fn of_tls(error: &rustls::Error) -> (FailureKind, String) {
 fn certificate_words(why: &CertificateError) -> String {
     use CertificateError as E;
     match why {
-        E::UnknownIssuer => "its certificate is signed by an authority that is not trusted here".to_owned(),
+        E::UnknownIssuer => "its certificate is signed by an authority that is not trusted".to_owned(),
         E::Expired | E::ExpiredContext { .. } => "its certificate has expired".to_owned(),
         E::NotValidYet | E::NotValidYetContext { .. } => "its certificate is not valid yet".to_owned(),
         E::NotValidForNameContext { presented, .. } if presented.is_empty() => {
-            "its certificate names no host in `subjectAltName`, and a name in its subject is not enough; make one with \
+            "its certificate has no host name in `subjectAltName`, and a name in its subject is not enough; make one with \
              `-addext subjectAltName=DNS:HOST` (of `openssl req`), or DNS:HOST,IP:ADDRESS"
                 .to_owned()
         }
         E::NotValidForName | E::NotValidForNameContext { .. } => "its certificate is for another name".to_owned(),
         E::UnsupportedSignatureAlgorithmContext { .. } | E::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
-            "its certificate is signed with a kind of key that this plugin does not know, such as P-521".to_owned()
+            "its certificate is signed with a kind of key that this plugin does not support, such as P-521".to_owned()
         }
         other if tls::is_authority(other) => {
-            "its certificate is self-signed or an authority's own, and not the one of `ca_cert`".to_owned()
+            "its certificate is self-signed or a CA certificate, and not the one in `ca_cert`".to_owned()
         }
         other => format!("its certificate was refused: {other}"),
     }

@@ -64,7 +64,7 @@ impl Drop for PayloadFile {
 
 /// Why the payload cannot be written to `path`, as far as that can be known before the run.
 pub(crate) fn problem(path: &Path) -> Option<String> {
-    let remedy = "write the path of a file, in a directory that exists and can be written";
+    let remedy = "write the path of a file in a directory that exists and is writable";
     let problem = match (path.file_name(), fs::symlink_metadata(path)) {
         (None, _) => "does not name a file".to_owned(),
         (Some(_), Ok(found)) if !found.is_file() => format!("is {}", kind(found.file_type())),

@@ -208,15 +208,14 @@ fn own_certificates(ca_cert: &str) -> Result<Vec<CertificateDer<'static>>> {
         (pem, format!("`{ca_cert}`, which `ca_cert` names,"))
     };
     let certificates: Result<Vec<_>, PemError> = CertificateDer::pem_slice_iter(&pem).collect();
-    let certificates =
-        certificates.map_err(|_| anyhow!("{name} is cut off or damaged; store the whole file, each line of it"))?;
+    let certificates = certificates.map_err(|_| anyhow!("{name} is cut off or damaged; store the complete file"))?;
     if certificates.is_empty() {
-        bail!("{name} holds no certificate; it begins with {BEGIN}");
+        bail!("{name} contains no certificate; it begins with {BEGIN}");
     }
     for certificate in &certificates {
-        RootCertStore::empty()
-            .add(certificate.clone())
-            .map_err(|_| anyhow!("{name} holds something that is no certificate between its BEGIN and END lines"))?;
+        RootCertStore::empty().add(certificate.clone()).map_err(|_| {
+            anyhow!("{name} contains something that is not a certificate between its BEGIN and END lines")
+        })?;
     }
     Ok(certificates)
 }
@@ -237,9 +236,12 @@ mod tests {
         for (text, said) in [
             (format!("{BEGIN}\nc4n4ry!\n-----END CERTIFICATE-----\n"), "cut off or damaged"),
             (cut, "cut off or damaged"),
-            (hole, "no certificate between"),
-            (format!("{BEGIN}\naGVsbG8=\n-----END CERTIFICATE-----\n"), "no certificate between"),
-            ("-----BEGIN PRIVATE KEY-----\naGVsbG8=\n-----END PRIVATE KEY-----\n".to_owned(), "holds no certificate"),
+            (hole, "not a certificate between"),
+            (format!("{BEGIN}\naGVsbG8=\n-----END CERTIFICATE-----\n"), "not a certificate between"),
+            (
+                "-----BEGIN PRIVATE KEY-----\naGVsbG8=\n-----END PRIVATE KEY-----\n".to_owned(),
+                "contains no certificate",
+            ),
             ("/nonexistent.pem".to_owned(), "cannot read `/nonexistent.pem`"),
         ] {
             let problem = format!("{:#}", own_certificates(&text).unwrap_err());

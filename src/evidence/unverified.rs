@@ -33,7 +33,7 @@ pub enum WhyUnverified {
     SkipCensored,
     /// What it loops over came out empty, and that may be because something is missing.
     LoopFoundNothing(EmptyLoop),
-    /// It started a job that nobody waited for.
+    /// It started a background job that no task waits for.
     JobNotAwaited,
     /// Its module's answer would have been the same on a target that differs, or on one that does not.
     AnswerNoProof(&'static Condition),

@@ -46,7 +46,7 @@ impl Ssh {
         if known_hosts.is_some() && host_key_checking == Some(false) {
             reader.problem(
                 &table::SSH_KNOWN_HOSTS,
-                "is set and `host_key_checking` is false: one asks for strict checking, the other for none; remove one",
+                "is set and `host_key_checking` is false: these contradict each other; remove one of them",
             );
         }
         Self { private_key, certificate: certificate(reader), known_hosts, host_key_checking }
@@ -61,11 +61,14 @@ impl Vaults {
         for (id, password) in reader.flat_map(setting) {
             let password = reader.secrets.keep(password);
             if id.is_empty() || id.contains(|c: char| c == '@' || c == ',' || c.is_whitespace() || c.is_control()) {
-                reader.problem(setting, format!("holds {id:?}, which is no vault id; write one such as prod"));
+                reader.problem(setting, format!("contains {id:?}, which is not a vault id; write one such as prod"));
             } else if id == DEFAULT_VAULT_ID && default.is_some() {
-                reader.problem(setting, "holds the id `default`, which is that of `vault_password`; remove one");
+                reader.problem(
+                    setting,
+                    "contains the id `default`, which belongs to `vault_password`; remove one of them",
+                );
             } else if password.expose().trim().is_empty() {
-                reader.problem(setting, format!("holds no password for the id `{id}`; check that its secret is set"));
+                reader.problem(setting, format!("has no password for the id `{id}`; check that its secret is set"));
             } else {
                 by_id.insert(id, password);
             }
@@ -82,7 +85,8 @@ fn certificate(reader: &mut Reader) -> Option<String> {
     }
     let is_certificate = text.split(' ').next().is_some_and(|kind| kind.ends_with("-cert-v01@openssh.com"));
     if !is_certificate || text.contains(['\n', '\r']) {
-        reader.problem(setting, "is no ssh certificate; write the one line of the file that ends with -cert.pub");
+        reader
+            .problem(setting, "is not an SSH certificate; write the single line of the file that ends with -cert.pub");
         return None;
     }
     Some(text + "\n")

@@ -108,7 +108,7 @@ fn arguments(reader: &mut Reader) -> Vec<String> {
     if value.contains(['"', '\'', '\\']) && value.contains(char::is_whitespace) {
         reader.problem(
             &table::ARGS,
-            format!("is {value:?}; quotes are not read here; write a list with one argument per item"),
+            format!("is {value:?}; quotes are not supported here; write a list with one argument per item"),
         );
         return Vec::new();
     }

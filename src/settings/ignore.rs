@@ -86,27 +86,27 @@ fn waiver(item: &Value) -> Result<Waiver, String> {
         Value::String(text) => Ok(Waiver { glob: glob(text)?, until: None, reason: None }),
         Value::Number(_) | Value::Bool(_) => Ok(Waiver { glob: glob(&item.to_string())?, until: None, reason: None }),
         Value::Array(_) | Value::Null => {
-            Err("holds a list as an item; write a glob, or a map with `match`, `until` and `reason`".to_owned())
+            Err("contains a list as an item; write a glob, or a map with `match`, `until` and `reason`".to_owned())
         }
     }
 }
 
 fn from_map(map: &Map<String, Value>) -> Result<Waiver, String> {
     if let Some(other) = map.keys().find(|key| !["match", "until", "reason"].contains(&key.as_str())) {
-        return Err(format!("holds a map with the key {other:?}; write `match`, `until` and `reason`"));
+        return Err(format!("contains a map with the key {other:?}; write `match`, `until` and `reason`"));
     }
     let text = |key: &str| match map.get(key) {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) if text.trim().is_empty() => Ok(None),
         Some(Value::String(text)) => Ok(Some(text.trim())),
-        Some(other) => Err(format!("holds a map whose `{key}` is {other}; write text")),
+        Some(other) => Err(format!("contains a map whose `{key}` is {other}; write text")),
     };
     let Some(wanted) = text("match")? else {
-        return Err("holds a map without `match`; write the glob there".to_owned());
+        return Err("contains a map without `match`; write the glob there".to_owned());
     };
     let until = match text("until")? {
         None => None,
-        Some(typed) => Some(date(typed).ok_or_else(|| format!("holds `until: {typed}`; {DATE}"))?),
+        Some(typed) => Some(date(typed).ok_or_else(|| format!("contains `until: {typed}`; {DATE}"))?),
     };
     Ok(Waiver { glob: glob(wanted)?, until, reason: text("reason")?.map(str::to_owned) })
 }
@@ -117,7 +117,7 @@ fn glob(typed: &str) -> Result<Pattern, String> {
     while plain.contains("**") {
         plain = plain.replace("**", "*");
     }
-    Pattern::new(&plain).map_err(|error| format!("is {typed:?}; it is no shell glob: {error}"))
+    Pattern::new(&plain).map_err(|error| format!("is {typed:?}, which is not a shell glob: {error}"))
 }
 
 /// `2026-12-31`; a date that YAML has read as one arrives with a time behind it.
@@ -185,7 +185,7 @@ mod tests {
             (r#"[{"match":"x","until":"2026-1-1"}]"#, "`until: 2026-1-1`"),
             (r#"[{"match":"x","until":20261231}]"#, "`until` is 20261231"),
             (r#"[{"match":["x"]}]"#, "`match` is [\"x\"]"),
-            (r#"[{"match":"[x"}]"#, "no shell glob"),
+            (r#"[{"match":"[x"}]"#, "not a shell glob"),
             (r#"[["x"]]"#, "a list as an item"),
         ] {
             let (_, _, problems) = read(typed);

@@ -170,7 +170,7 @@ impl Identity {
         if per_host {
             server.get_or_insert_default();
         }
-        let remedy = "write the name the dashboard shows for this server, or set `per_host: true`";
+        let remedy = "write the name that the dashboard shows for this server, or set `per_host: true`";
         let server = reader.required(&table::SERVER_NAME, server, remedy);
         let pipeline = Pipeline {
             commit: environment.ci("CI_COMMIT_SHA"),

@@ -73,9 +73,7 @@ impl ProxyVariables {
             |problem: String| format!("`{name}` {problem}; write a proxy such as http://proxy:3128, or unset it");
         let scheme = url.split_once("://").map_or("", |(scheme, _)| scheme);
         let Some(protocol) = ProxyProtocol::named(scheme) else {
-            return Err(wrong(
-                "has a scheme that is none of http, https, socks4, socks4a, socks5 and socks5h".to_owned(),
-            ));
+            return Err(wrong("has a scheme that is not http, https, socks4, socks4a, socks5 or socks5h".to_owned()));
         };
         let WithoutUser { mut url, basic_auth } = without_user(&url, secrets).map_err(wrong)?;
         url.set_path("");
@@ -215,11 +213,11 @@ mod tests {
     #[test]
     fn a_proxy_that_cannot_be_used_is_named_by_its_variable() {
         for (value, said) in [
-            ("ftp://proxy", "a scheme that is none of"),
-            ("://proxy", "a scheme that is none of"),
+            ("ftp://proxy", "a scheme that is not http"),
+            ("://proxy", "a scheme that is not http"),
             ("http://proxy:99999", "port"),
             ("proxy:", "port"),
-            ("http://me:secret@", "names no host"),
+            ("http://me:secret@", "has no host name"),
             ("http://pro xy", "space"),
         ] {
             let problem = asked("http://x/", &[("HTTP_PROXY", value)]).unwrap_err();

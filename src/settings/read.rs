@@ -113,7 +113,7 @@ impl Reader {
         for item in self.items(setting) {
             match scalar(&item) {
                 Some(text) => texts.push(text.trim().to_owned()),
-                None => self.problem(setting, "holds a list or a map as an item; write plain items"),
+                None => self.problem(setting, "contains a list or a map as an item; write plain items"),
             }
         }
         texts
@@ -135,7 +135,7 @@ impl Reader {
         };
         items.retain(|item| !scalar(item).is_some_and(|text| text.trim().is_empty()));
         if items.is_empty() {
-            self.wrong(setting, &value, "that is a list without an item; write one, or remove the setting");
+            self.wrong(setting, &value, "the list is empty; write an item, or remove the setting");
         }
         items
     }
@@ -157,7 +157,10 @@ impl Reader {
             match scalar(&value) {
                 Some(text) => texts.push((name, text)),
                 None => {
-                    self.problem(setting, format!("holds a list or a map as the value of {name:?}; write plain text"));
+                    self.problem(
+                        setting,
+                        format!("contains a list or a map as the value of {name:?}; write plain text"),
+                    );
                 }
             }
         }

@@ -7,10 +7,10 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 
 /// What to do about a passphrase; ssh has nobody to ask for it.
-const PASSPHRASE: &str = "is protected by a passphrase, which nobody could type here; make a key without one for this \
+const PASSPHRASE: &str = "is protected by a passphrase, which cannot be entered here; make a key without one for this \
                           pipeline (ssh-keygen -t ed25519 -N '')";
 
-const TRUNCATED: &str = "is cut off or damaged; store the whole file, from its BEGIN line to its END line";
+const TRUNCATED: &str = "is cut off or damaged; store the complete file, from its BEGIN line to its END line";
 
 /// The key with LF line ends and a last one.
 ///
@@ -29,7 +29,7 @@ pub fn repaired(text: &str) -> Result<String, &'static str> {
         return Err("is in PuTTY's format; convert it (puttygen KEY -O private-openssh -o NEW)");
     }
     if !first.starts_with("-----BEGIN ") || !first.ends_with(" PRIVATE KEY-----") {
-        return Err("is no private key; its first line reads -----BEGIN OPENSSH PRIVATE KEY----- or the like");
+        return Err("is not a private key; its first line should be -----BEGIN OPENSSH PRIVATE KEY----- or similar");
     }
     if **last != first.replace("BEGIN", "END") {
         return Err(TRUNCATED);
@@ -148,7 +148,7 @@ mod tests {
             assert_eq!(repaired(&foreign.join("\n")), Err(TRUNCATED));
         }
         assert!(repaired("PuTTY-User-Key-File-3: x\ny").unwrap_err().contains("puttygen"));
-        assert!(repaired("hello").unwrap_err().contains("no private key"));
+        assert!(repaired("hello").unwrap_err().contains("not a private key"));
         assert_eq!(repaired(" "), Err(TRUNCATED));
     }
 }

@@ -115,7 +115,7 @@ impl StatusServer {
         if token.as_ref().is_some_and(|token| !is_header_value(token.expose())) {
             reader.problem(
                 &table::STATUS_SERVER_TOKEN,
-                "holds a line break or another character no header can carry; store it as one line",
+                "contains a line break or another character that a header cannot contain; store it as one line",
             );
         }
         let http_timeout = reader.duration(&table::HTTP_TIMEOUT);
@@ -140,7 +140,7 @@ impl StatusServer {
         if endpoint.basic_auth.is_some() && token.is_some() {
             reader.problem(
                 &table::GITOPS_STATUS_SERVER_URL,
-                "holds a user and `status_server_token` is set: both would be the Authorization header; remove one",
+                "contains a user and `status_server_token` is set: both set the Authorization header; remove one of them",
             );
         }
         let proxy = environment.proxies.proxy_for(&endpoint.uri, &mut reader.secrets);
@@ -172,23 +172,24 @@ fn headers(reader: &mut Reader, authorized: bool) -> Vec<Header> {
         let is_token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
         let is_one_of = |names: &[&str]| names.iter().any(|other| name.eq_ignore_ascii_case(other));
         if name.is_empty() || !name.chars().all(is_token) {
-            reader.problem(setting, format!("holds {name:?}, which is no header name; write one such as X-Tenant"));
+            reader
+                .problem(setting, format!("contains {name:?}, which is not a header name; write one such as X-Tenant"));
         } else if is_one_of(OF_CONNECTION) {
-            reader.problem(setting, format!("holds `{name}`, which belongs to the connection itself; remove it"));
+            reader.problem(setting, format!("contains `{name}`, which belongs to the connection itself; remove it"));
         } else if is_one_of(OURS) {
-            reader.problem(setting, format!("holds `{name}`, which the plugin sets itself; remove it"));
+            reader.problem(setting, format!("contains `{name}`, which the plugin sets itself; remove it"));
         } else if authorized && is_one_of(&["Authorization"]) {
             reader.problem(
                 setting,
-                format!("holds `{name}`, and `status_server_token` or the user of the URL sets it as well; remove one"),
+                format!("contains `{name}`, and `status_server_token` or the user of the URL sets it too; remove one of them"),
             );
         } else if headers.iter().any(|other| other.name.eq_ignore_ascii_case(&name)) {
-            reader.problem(setting, format!("holds `{name}` twice, in upper and lower case; remove one"));
+            reader.problem(setting, format!("contains `{name}` twice, in upper and lower case; remove one of them"));
         } else if !is_header_value(value.expose()) {
             reader.problem(
                 setting,
                 format!(
-                    "holds a line break or another character no header can carry, in the value of `{name}`; \
+                    "contains a line break or another character that a header cannot contain, in the value of `{name}`; \
                      write it as one line"
                 ),
             );

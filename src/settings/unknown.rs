@@ -76,13 +76,16 @@ const NOT_NEEDED: &[(&str, &str)] = &[
     ("list_tasks", "this plugin checks servers and lists nothing; remove it"),
     ("mode", "the run is always in check mode, unless `check` is false; remove it"),
     ("module_path", "set `ansible_env: {ANSIBLE_LIBRARY: ...}`"),
-    ("password", "a password of the URL stands in `gitops_status_server_url`, one for sudo in `become_password`"),
+    (
+        "password",
+        "write the password of the URL into `gitops_status_server_url`, or the one for sudo into `become_password`",
+    ),
     ("python_requirements", "install Python packages in an image of your own, built from this one"),
     ("scp_extra_args", "set `ansible_env: {ANSIBLE_SCP_EXTRA_ARGS: ...}`"),
     ("sftp_extra_args", "set `ansible_env: {ANSIBLE_SFTP_EXTRA_ARGS: ...}`"),
     ("ssh_common_args", "set `ansible_env: {ANSIBLE_SSH_COMMON_ARGS: ...}`"),
     ("ssh_extra_args", "set `ansible_env: {ANSIBLE_SSH_EXTRA_ARGS: ...}`"),
-    ("start_at_task", "a check that begins in the middle proves nothing; remove it"),
+    ("start_at_task", "a check that starts in the middle proves nothing; remove it"),
     ("strategy", "set `strategy` in the playbook or in ansible.cfg"),
     ("syntax_check", "the run itself finds errors of syntax; remove it"),
 ];

@@ -8,7 +8,7 @@ use url::{Host, ParseError, SyntaxViolation, Url};
 use crate::settings::secret::{Secret, Secrets};
 
 /// What the status server's URL looks like.
-const EXAMPLE: &str = "write such as http://gitops-status-server";
+const EXAMPLE: &str = "write a URL such as http://gitops-status-server";
 
 /// What is posted to, below the base URL.
 const PATH: &str = "/api/status";
@@ -48,11 +48,11 @@ pub(crate) fn endpoint(typed: &str, secrets: &mut Secrets) -> Result<Endpoint, S
     let parsed = without_user(typed, secrets).map_err(|problem| format!("{problem}; {EXAMPLE}"))?;
     let WithoutUser { mut url, basic_auth } = parsed;
     if url.query().is_some() || url.fragment().is_some() {
-        return Err("holds a query or a fragment; write the base URL alone".to_owned());
+        return Err("contains a query or a fragment; write only the base URL".to_owned());
     }
     let prefix = url.path().trim_end_matches('/').to_owned();
     if prefix.ends_with(PATH) {
-        return Err(format!("ends with {PATH}, which is added by itself; write the base URL alone"));
+        return Err(format!("ends with {PATH}, which the plugin adds; write only the base URL"));
     }
     url.set_path(&format!("{prefix}{PATH}"));
     let uri = uri(&url).map_err(|problem| format!("{problem}; {EXAMPLE}"))?;
@@ -71,7 +71,7 @@ pub(crate) fn without_user(typed: &str, secrets: &mut Secrets) -> Result<Without
     }
     let decoded = |text: &str| percent_encoding::percent_decode_str(text).decode_utf8().ok().map(String::from);
     let (Some(user), Some(password)) = (decoded(url.username()), decoded(url.password().unwrap_or_default())) else {
-        return Err("holds a user or password that is not percent-encoded UTF-8".to_owned());
+        return Err("contains a user or password that is not percent-encoded UTF-8".to_owned());
     };
     if url.password().is_none() {
         // A user without a password is a token.
@@ -94,7 +94,7 @@ fn keep_typed_password(typed: &str, secrets: &mut Secrets) {
 
 fn parsed(typed: &str) -> Result<Url, String> {
     if typed.contains(|c: char| c.is_whitespace() || c.is_control()) {
-        return Err("holds a space or a control character".to_owned());
+        return Err("contains a space or a control character".to_owned());
     }
     let guessed = std::cell::Cell::new(None);
     let note = |violation| match violation {
@@ -105,10 +105,10 @@ fn parsed(typed: &str) -> Result<Url, String> {
     let url =
         Url::options().syntax_violation_callback(Some(&note)).parse(typed).map_err(|error| in_words(error, typed))?;
     if let Some(violation) = guessed.get() {
-        return Err(format!("is no URL: {}", violation.description()));
+        return Err(format!("is not a URL: {}", violation.description()));
     }
     match url.host() {
-        None | Some(Host::Domain("")) => return Err("names no host".to_owned()),
+        None | Some(Host::Domain("")) => return Err("has no host name".to_owned()),
         Some(Host::Domain(_) | Host::Ipv4(_) | Host::Ipv6(_)) => {}
     }
     // The standard reads `http://host:` as a URL without a port, and a socket cannot be opened to port 0.
@@ -121,21 +121,21 @@ fn parsed(typed: &str) -> Result<Url, String> {
 
 fn in_words(error: ParseError, typed: &str) -> String {
     match error {
-        ParseError::InvalidPort => "has a port that is no number from 1 to 65535".to_owned(),
-        ParseError::EmptyHost => "names no host".to_owned(),
+        ParseError::InvalidPort => "has a port that is not a number from 1 to 65535".to_owned(),
+        ParseError::EmptyHost => "has no host name".to_owned(),
         ParseError::IdnaError if !typed.is_ascii() => {
-            "has a host name that is not ASCII; write its ASCII form, which begins with xn--".to_owned()
+            "has a host name that is not ASCII, and whose ASCII form begins with xn--".to_owned()
         }
         ParseError::InvalidIpv6Address if typed.contains('%') => {
-            "has an IPv6 address with a zone, which no URL can hold; write an address without one".to_owned()
+            "has an IPv6 address with a zone, which is not allowed in a URL".to_owned()
         }
-        other => format!("is no URL: {other}"),
+        other => format!("is not a URL: {other}"),
     }
 }
 
 /// The same URL as the HTTP client takes it.
 pub(crate) fn uri(url: &Url) -> Result<Uri, String> {
-    url.as_str().parse().map_err(|error| format!("is no URL: {error}"))
+    url.as_str().parse().map_err(|error| format!("is not a URL: {error}"))
 }
 
 #[cfg(test)]
@@ -179,10 +179,10 @@ mod tests {
             ("ftp://status", "http:// or https://"),
             ("http:status", "http:// or https://"),
             ("http:/status", "http:// or https://"),
-            ("http://", "names no host"),
-            ("http:///status", "is no URL"),
-            ("http://:80", "names no host"),
-            ("http://me:secret@", "names no host"),
+            ("http://", "has no host name"),
+            ("http:///status", "is not a URL"),
+            ("http://:80", "has no host name"),
+            ("http://me:secret@", "has no host name"),
             ("http://status:", "port"),
             ("http://status:/x", "port"),
             ("http://me:secret@status:", "port"),
@@ -200,14 +200,14 @@ mod tests {
             ("http://bücher.example", "xn--"),
             ("http://[fe80::1%25eth0]", "zone"),
             ("http://[fe80::1%eth0]", "zone"),
-            ("http://[::1", "is no URL"),
-            ("http://::1", "names no host"),
-            ("http://1.2.3.256", "is no URL"),
-            ("http://sta<tus", "is no URL"),
-            ("http://status/%zz", "is no URL"),
+            ("http://[::1", "is not a URL"),
+            ("http://::1", "has no host name"),
+            ("http://1.2.3.256", "is not a URL"),
+            ("http://sta<tus", "is not a URL"),
+            ("http://status/%zz", "is not a URL"),
             ("http://status/?a=b", "query"),
             ("http://status/#a", "fragment"),
-            ("http://status/api/status", "base URL alone"),
+            ("http://status/api/status", "only the base URL"),
             ("http://me:%ff@status", "percent-encoded UTF-8"),
         ] {
             let problem = read(typed).unwrap_err();

@@ -115,7 +115,7 @@ pub(super) fn ansible_env(reader: &mut Reader) -> BTreeMap<String, String> {
         } else if is_carried(reader, setting, &name, &value) && !is_hardened(reader, setting, &name) {
             if looks_secret(&name, &value) {
                 reader.warnings.push(format!(
-                    "`ansible_env` holds `{name}`, and what is in there is not kept secret; if it is one, move it to \
+                    "`{name}` in `ansible_env` is not kept secret; if it is a secret, move it to \
                      `environment`"
                 ));
             }
@@ -132,12 +132,12 @@ pub(super) fn environment(reader: &mut Reader, public: &BTreeMap<String, String>
     for (name, value) in reader.flat_map(setting) {
         let set_by_plugin = SET_BY_PLUGIN.iter().find(|(set, _)| *set == name);
         if ["PLUGIN_", "CI_"].iter().any(|prefix| name.starts_with(prefix)) {
-            reader.problem(setting, format!("holds `{name}`; names that begin with PLUGIN_ or CI_ are not passed on"));
+            reader.problem(setting, format!("contains `{name}`; names that begin with PLUGIN_ or CI_ are not allowed"));
         } else if let Some((_, instead)) = set_by_plugin {
             let instead = if instead.is_empty() { "remove it".to_owned() } else { format!("use `{instead}` instead") };
-            reader.problem(setting, format!("holds `{name}`, which the plugin sets itself; {instead}"));
+            reader.problem(setting, format!("contains `{name}`, which the plugin sets itself; {instead}"));
         } else if public.contains_key(&name) {
-            reader.problem(setting, format!("and `ansible_env` both hold `{name}`; remove one"));
+            reader.problem(setting, format!("and `ansible_env` both contain `{name}`; remove one of them"));
         } else if is_carried(reader, setting, &name, &value) && !is_hardened(reader, setting, &name) {
             let value = reader.secrets.keep(value);
             variables.insert(name, value);
@@ -149,11 +149,12 @@ pub(super) fn environment(reader: &mut Reader, public: &BTreeMap<String, String>
 /// Whether a process can be given the variable; else a problem.
 fn is_carried(reader: &mut Reader, setting: &Setting, name: &str, value: &str) -> bool {
     if name.is_empty() || name.contains(['=', '\0']) {
-        reader.problem(setting, format!("holds {name:?}, which is no name of a variable"));
+        reader.problem(setting, format!("contains {name:?}, which is not the name of a variable"));
         return false;
     }
     if value.contains('\0') {
-        reader.problem(setting, format!("holds a NUL byte in the value of `{name}`, which no variable can carry"));
+        reader
+            .problem(setting, format!("contains a NUL byte in the value of `{name}`, which a variable cannot contain"));
         return false;
     }
     true
@@ -163,7 +164,7 @@ fn is_carried(reader: &mut Reader, setting: &Setting, name: &str, value: &str) -
 fn is_hardened(reader: &mut Reader, setting: &Setting, name: &str) -> bool {
     let hardened = HARDENING.iter().any(|(hardened, _)| *hardened == name);
     if hardened {
-        reader.problem(setting, format!("would switch off what the verdict depends on: `{name}`; remove it"));
+        reader.problem(setting, format!("contains `{name}`, which the status depends on; remove it"));
     }
     hardened
 }
@@ -210,14 +211,14 @@ mod tests {
     #[test]
     fn environment_takes_nothing_that_the_plugin_or_woodpecker_sets() {
         for (name, said) in [
-            ("PLUGIN_REPO_NAME", "not passed on"),
-            ("CI_COMMIT_SHA", "not passed on"),
+            ("PLUGIN_REPO_NAME", "not allowed"),
+            ("CI_COMMIT_SHA", "not allowed"),
             ("ANSIBLE_VAULT_PASSWORD_FILE", "use `vault_password` instead"),
-            ("ANSIBLE_HOST_PATTERN_MISMATCH", "the verdict depends on"),
+            ("ANSIBLE_HOST_PATTERN_MISMATCH", "the status depends on"),
             ("TMPDIR", "remove it"),
-            ("ANSIBLE_FORKS", "both hold"),
-            ("", "no name of a variable"),
-            ("A=B", "no name of a variable"),
+            ("ANSIBLE_FORKS", "both contain"),
+            ("", "not the name of a variable"),
+            ("A=B", "not the name of a variable"),
         ] {
             let mut reader = reader("environment", &format!(r#"{{"{name}":"c4n4ry"}}"#));
             let public = BTreeMap::from([("ANSIBLE_FORKS".to_owned(), "5".to_owned())]);

@@ -59,33 +59,33 @@ pub fn matter(reason: &Reason) -> String {
         Reason::NotStarted(why) => format!("the playbook was not run: {}", not_started(why)),
         Reason::Cancelled { signal } => format!("the run was cancelled by signal {signal}"),
         Reason::TimedOut { during } => {
-            format!("the run was not over within `timeout`{}", while_running(during.as_deref()))
+            format!("the run took longer than `timeout`{}", while_running(during.as_deref()))
         }
         Reason::Killed { signal, during } => {
             format!("`ansible-playbook` was killed by signal {signal}{}", while_running(during.as_deref()))
         }
         Reason::ExitCode(code) => format!("`ansible-playbook` exited with code {code}"),
-        Reason::NoEvents => "Ansible never loaded the callback that tells this plugin what was checked".to_owned(),
-        Reason::EventsDamaged(damage) => format!("the record of the run is not whole: {}", damaged(damage)),
-        Reason::CallbackFailed => "the callback that records the run failed".to_owned(),
-        Reason::PlaybookNotRun { file: None } => "more playbooks ran than the setting names".to_owned(),
+        Reason::NoEvents => "Ansible did not load the callback plugin that records what was checked".to_owned(),
+        Reason::EventsDamaged(damage) => format!("the record of the run is damaged: {}", damaged(damage)),
+        Reason::CallbackFailed => "the callback plugin that records the run failed".to_owned(),
+        Reason::PlaybookNotRun { file: None } => "more playbooks ran than `playbook` names".to_owned(),
         Reason::PlaybookNotRun { file: Some(file) } => format!("playbook `{file}` was not run"),
         Reason::PlaybookUnfinished { file } => format!("playbook `{file}` did not run to its end"),
         Reason::NotInCheckMode { file } => format!("playbook `{file}` did not run in check mode"),
-        Reason::LimitNotAsked { limit: None } => "the run was not limited as `limit` asks".to_owned(),
+        Reason::LimitNotAsked { limit: None } => "the run was not limited to what `limit` asks for".to_owned(),
         Reason::LimitNotAsked { limit: Some(limit) } => {
-            format!("the run was limited to `{limit}`, which is not what the settings ask for")
+            format!("the run was limited to `{limit}`, which `limit` does not ask for")
         }
         Reason::TagsNotAsked { tags } => {
-            format!("only tasks tagged `{}` ran, which is not what the settings ask for", tags.join(","))
+            format!("only tasks tagged `{}` ran, which `tags` does not ask for", tags.join(","))
         }
         Reason::SkipTagsNotAsked { tags } => {
-            format!("tasks tagged `{}` were left out, which is not what the settings ask for", tags.join(","))
+            format!("tasks tagged `{}` were skipped, which `skip_tags` does not ask for", tags.join(","))
         }
-        Reason::StartAtTask { task } => format!("the run began in the middle, at task `{task}`"),
-        Reason::Step => "the run asked before each task whether to run it".to_owned(),
+        Reason::StartAtTask { task } => format!("the run started in the middle, at task `{task}`"),
+        Reason::Step => "the run asked for confirmation before each task".to_owned(),
         Reason::NoPlay => "no play ran".to_owned(),
-        Reason::NoHost => "no host of an inventory took part".to_owned(),
+        Reason::NoHost => "no host of the inventory took part".to_owned(),
         Reason::PlayMatchedNoHost { play } => format!("play `{play}` matched no host"),
         Reason::PatternMatchedNothing { play, pattern } => {
             format!("play `{play}` names `{pattern}`, which is neither a group nor a host")
@@ -94,31 +94,33 @@ pub fn matter(reason: &Reason) -> String {
             format!("the limit names `{pattern}`, which is neither a group nor a host")
         }
         Reason::PlayHostsUnknown { play, source } => {
-            format!("which hosts play `{play}` has depends on {}", task::source_of(source))
+            format!("the hosts of play `{play}` depend on {}", task::source_of(source))
         }
         Reason::PromptNotAnswered { variable } => {
-            format!("the playbook asks for `{variable}`, and nobody answered: its default was taken")
+            format!("the playbook prompts for `{variable}`, and nobody could answer, so its default was used")
         }
         Reason::PlayNotInCheckMode { play } => format!("play `{play}` turns check mode off for itself"),
-        Reason::EndedEarly { meta, .. } => format!("`meta: {meta}` kept the rest of a play from running"),
-        Reason::HostTookNoPart { play: None } => "no task ran on it".to_owned(),
-        Reason::HostTookNoPart { play: Some(play) } => format!("play `{play}` names it, and it took no part"),
-        Reason::HostNotInRecap => "it is missing from Ansible's recap".to_owned(),
-        Reason::FailureInRecap => "Ansible's recap counts a failure".to_owned(),
+        Reason::EndedEarly { meta, .. } => format!("`meta: {meta}` ended a play early"),
+        Reason::HostTookNoPart { play: None } => "no task ran on this host".to_owned(),
+        Reason::HostTookNoPart { play: Some(play) } => format!("play `{play}` names this host, but it took no part"),
+        Reason::HostNotInRecap => "this host is missing from Ansible's recap".to_owned(),
+        Reason::FailureInRecap => "Ansible's recap counts a failure that no task reported".to_owned(),
         Reason::HostKeyNotChecked { by } => {
             let by = match by {
                 KeyCheckBypass::SshArgs => "ansible_ssh_args",
                 KeyCheckBypass::ConnectionPlugin(plugin) => plugin,
             };
-            format!("its key was not checked against `ssh_known_hosts`, by `{by}`")
+            format!("host key not verified: `{by}` bypasses `ssh_known_hosts`")
         }
-        Reason::SharedConnection { by } => format!("its connection may be one that another run made, by `{by}`"),
+        Reason::SharedConnection { by } => {
+            format!("may have reused another run's SSH connection (ControlPath in `{by}`)")
+        }
         Reason::EndedByOthers { play } => format!("a failure on another host may have ended play `{play}` early"),
-        Reason::NothingVerified => "nothing was verified; only tasks that print, read or decide ran".to_owned(),
-        Reason::NothingLooked => "SYNCED is stated, and no task had looked at the host before".to_owned(),
-        Reason::NoStatement => "no SYNC_STATUS was stated".to_owned(),
-        Reason::BrokenStatement { task, .. } => format!("what task `{task}` states cannot be believed"),
-        Reason::Contradicted { task } => format!("task `{task}` found a difference, and SYNCED is stated"),
+        Reason::NothingVerified => "nothing was verified, because no task compared anything".to_owned(),
+        Reason::NothingLooked => "the playbook states SYNCED before any task has looked at this host".to_owned(),
+        Reason::NoStatement => "the playbook printed no SYNC_STATUS".to_owned(),
+        Reason::BrokenStatement { task, .. } => format!("task `{task}` printed invalid markers"),
+        Reason::Contradicted { task } => format!("task `{task}` found a difference, but the playbook states SYNCED"),
         Reason::StatedForAll { task } => format!("task `{task}` states one result for several hosts"),
         Reason::Task { task, why, .. } => format!("task `{}` {}", task.name, unverified(why)),
     }
@@ -130,10 +132,10 @@ fn while_running(task: Option<&str>) -> String {
 
 fn damaged(damage: &Damage) -> String {
     match damage {
-        Damage::Empty => "there are none".to_owned(),
-        Damage::Cut => "the last one is cut off".to_owned(),
-        Damage::Gap => "some are missing or out of order".to_owned(),
-        Damage::Unreadable => "one is damaged, too long or not from this run".to_owned(),
+        Damage::Empty => "it is empty".to_owned(),
+        Damage::Cut => "its last event is cut off".to_owned(),
+        Damage::Gap => "events are missing or out of order".to_owned(),
+        Damage::Unreadable => "an event is damaged, too long or not from this run".to_owned(),
         Damage::Io(error) => error.clone(),
     }
 }
@@ -145,12 +147,12 @@ fn marker_problem(problem: &MarkerProblem) -> String {
         MarkerProblem::UnknownStatus(status) => {
             format!("SYNC_STATUS={status} is neither SYNCED nor OUT_OF_SYNC")
         }
-        MarkerProblem::BothStatuses => "it says both SYNCED and OUT_OF_SYNC".to_owned(),
-        MarkerProblem::TwoLists => "it gives two different DRIFTED_FILES lists".to_owned(),
-        MarkerProblem::SyncedWithFiles => "it says SYNCED and lists drifted files".to_owned(),
-        MarkerProblem::FilesWithoutStatus => "it lists DRIFTED_FILES and says no SYNC_STATUS".to_owned(),
+        MarkerProblem::BothStatuses => "SYNC_STATUS is both SYNCED and OUT_OF_SYNC".to_owned(),
+        MarkerProblem::TwoLists => "there are two different DRIFTED_FILES lists".to_owned(),
+        MarkerProblem::SyncedWithFiles => "SYNC_STATUS is SYNCED, but DRIFTED_FILES lists files".to_owned(),
+        MarkerProblem::FilesWithoutStatus => "there is DRIFTED_FILES without SYNC_STATUS".to_owned(),
         MarkerProblem::UnreadableFiles => {
-            "DRIFTED_FILES=[...] is no JSON list of strings; write it with `to_json`".to_owned()
+            "DRIFTED_FILES=[...] is not a JSON list of strings; write it with `to_json`".to_owned()
         }
     }
 }

@@ -85,7 +85,7 @@ def cell(text):
 
 def page():
     seen = observed()
-    rows, experiments, modules, wrote, differing = [], 0, set(), [], []
+    rows, cases, experiments, modules, wrote, differing = [], 0, 0, set(), [], []
     for name, file in files().items():
         for case in file["cases"]:
             found = {version: told[name]["cases"][case["about"]] for version, told in seen.items()
@@ -94,13 +94,14 @@ def page():
                 continue
             module = case.get("module", file.get("module"))
             modules.add(module)
+            cases += 1
             experiments += sum(1 + len(one["changes"]) for one in found.values())
             told = {version: Case(one).row() for version, one in found.items()}
             alike = {}
             for version, row in told.items():
                 alike.setdefault(json.dumps(row), []).append(version)
             for row, versions in sorted(alike.items(), key=lambda item: LEADING not in item[1]):
-                rows.append([module, f"`{short(case.get('args', {}))}`", *json.loads(row), " ".join(sorted(versions, key=lambda v: v.split(".")))])
+                rows.append([module, f"`{short(next(iter(found.values()))['args'])}`", *json.loads(row), " ".join(sorted(versions, key=lambda v: v.split(".")))])
             if len(alike) > 1:
                 differing.append(f"`{module}`: {case['about']}")
         for version, told in seen.items():
@@ -108,7 +109,7 @@ def page():
             if paths:
                 wrote.append(f"- `{file.get('module', name)}` ({version}): {', '.join(f'`{path}`' for path in paths)}")
     rows.sort(key=lambda row: row[0])
-    lines = [INTRODUCTION.format(modules=len(modules), experiments=experiments, versions=", ".join(seen), missed=sum(bool(row[4]) for row in rows))]
+    lines = [INTRODUCTION.format(modules=len(modules), cases=cases, experiments=experiments, versions=", ".join(seen)).rstrip("\n"), ""]
     lines.append("| module | arguments | clean | sees | misses | does not look at | ansible-core |\n|---|---|---|---|---|---|---|")
     lines += ["| " + " | ".join(cell(part) for part in row) + " |" for row in rows]
     if differing:

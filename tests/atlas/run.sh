@@ -29,7 +29,7 @@ done
 kept=$PWD/target/atlas
 mkdir -p "$kept"
 case $core in
-*/*) bin=$core core=$("$core/python" -c 'import ansible.release as a; print(a.__version__.rsplit(".", 1)[0])') ;;
+*/*) bin=$core core=$("$core/python3" -c 'import ansible.release as a; print(a.__version__.rsplit(".", 1)[0])') ;;
 *) bin=$(.ci/ansible-core "$core") ;;
 esac
 options+=(--version "$core")
@@ -42,7 +42,7 @@ collections() {
     if [ ! -d "$package" ]; then
         echo "bringing the collections of ansible $1 under target/" >&2
         "$bin/pip" download --quiet --no-deps --dest "$work" "ansible==$1.*"
-        "$bin/python" -c '
+        "$bin/python3" -c '
 import sys, zipfile
 wanted = tuple(f"ansible_collections/{name}/" for name in sys.argv[3:])
 with zipfile.ZipFile(sys.argv[1]) as wheel:
@@ -54,7 +54,7 @@ with zipfile.ZipFile(sys.argv[1]) as wheel:
 }
 
 if [ -n "$scratch" ]; then
-    options+=(--brief)
+    options+=(--brief --together 100)
 else
     (
         flock 9
@@ -63,6 +63,6 @@ else
     options+=(--base "$kept/base" --collections "$(collections)" --results "tests/atlas/results/$core")
 fi
 status=0
-nice -n 10 "$bin/python" tests/atlas/atlas.py --work "$work" "${options[@]}" "$@" || status=$?
-[ -n "$scratch" ] || "$bin/python" tests/atlas/document.py
+nice -n 5 "$bin/python3" tests/atlas/atlas.py --work "$work" "${options[@]}" "$@" || status=$?
+[ -n "$scratch" ] || "$bin/python3" tests/atlas/document.py
 exit "$status"

@@ -2,8 +2,8 @@
 
     check.py models         nothing that Grafana or Kubernetes would not understand; prints nothing
     check.py queries URL [CHOSEN [NOW]]
-                            asks the status server at URL: the rows of every panel and variable and the firing ones of
-                            every alert rule by their titles, as JSON; `null` where the query fails. CHOSEN is a JSON
+                            asks the status server at URL: the rows of every panel and variable, and the firing ones of
+                            every alert rule with their texts, by their titles, as JSON; `null` where the query fails. CHOSEN is a JSON
                             object with the values of variables that are not `All`; NOW is another time than the present,
                             in Unix seconds
 
@@ -63,6 +63,8 @@ def models():
     for rule in RULES:
         problems += lost(rule, through(alerting.Rule, rule), rule["title"])
         problems += wrong_annotations(rule)
+        if rule["for"] not in ("2m", "10m"):
+            problems.append(f"{rule['title']}: one evaluation that fails would be an alert for each server")
     for source in yaml_files(GRAFANA / "provisioning/datasources"):
         uids = [datasource["uid"] for datasource in source["datasources"]]
         used = {query["datasourceUid"] for rule in RULES for query in rule["data"]} - {"__expr__"}
@@ -170,6 +172,17 @@ class Server:
         return found
 
 
+def annotated(rule, labels):
+    """The annotations of an alert, for the part of Go's templates that they use. A label that is not there is an error."""
+    def filled(text):
+        text = re.sub(r"{{ if \$labels\.(\w+) }}(.*?){{ end }}", lambda found: found[2] if labels[found[1]] else "", text)
+        text = re.sub(r"{{ \$labels\.(\w+) }}", lambda found: str(labels[found[1]]), text)
+        assert "{{" not in text, text
+        return " ".join(text.split())
+
+    return {name: filled(text) for name, text in rule["annotations"].items()}
+
+
 def queries(url, choices="{}", now=None):
     now = datetime.datetime.fromtimestamp(float(now) if now else time.time(), datetime.timezone.utc)
     server, choices = Server(url, now), json.loads(choices)
@@ -179,7 +192,11 @@ def queries(url, choices="{}", now=None):
             asked["$" + variable["name"]] = variable["query"]["infinityQuery"]
     assert len(asked) == len(DASHBOARD["panels"]) + 2, "titles are used twice"
     answers = {title: server.asked(query, choices) for title, query in asked.items()}
-    answers |= {"alert: " + rule["title"]: server.firing(rule) for rule in RULES}
+    for rule in RULES:
+        firing = server.firing(rule)
+        answers["alert: " + rule["title"]] = firing
+        answers["text: " + rule["title"]] = [annotated(rule, {} if "state" in row else row) for row in firing
+                                             if row.get("state") != "KeepLast"]
     print(json.dumps(answers))
 
 

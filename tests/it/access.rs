@@ -37,8 +37,7 @@ fn with_server(receiver: &Scripted) -> (Step, Sshd) {
 
 /// The inventory's line of a server, with further variables.
 fn host(sshd: &Sshd, variables: &str) -> String {
-    let port = sshd.port();
-    format!("web1 ansible_host=127.0.0.1 ansible_port={port} ansible_python_interpreter=/usr/bin/python3 {variables}\n")
+    format!("web1 {} {variables}\n", sshd.inventory_variables())
 }
 
 /// The lines for `known_hosts` that the log shows.

@@ -60,7 +60,7 @@ fn a_signal_ends_the_run_claims_nothing_and_leaves_nothing() {
         let (step, running) = waiting(&server);
         running.signal(signal);
         let end = running.end();
-        claims_nothing(&server, &end, code, "nothing is claimed");
+        claims_nothing(&server, &end, code, "no status was sent");
         step.expect_nothing_left(&end);
     }
 }
@@ -87,7 +87,7 @@ fn a_run_over_its_time_is_ended_and_named() {
     let step = Step::ansible("hangs").to(server.url());
     let reached = step.target().join("reached");
     let end = step.with_enough_time(&[8, 30, 120], Step::run, || reached.exists());
-    claims_nothing(&server, &end, 1, "the run was not over within `timeout` (during task `hang`)");
+    claims_nothing(&server, &end, 1, "the run took longer than `timeout` (during task `hang`)");
     end.expect_error("raise `timeout`");
 }
 
@@ -112,7 +112,7 @@ fn an_event_file_that_is_tampered_with_is_never_synced() {
     };
     for way in ["true > $events", "truncate -s -10 $events", "echo '00000000 [0,{}]' >> $events"] {
         let (server, end) = run(way);
-        claims_nothing(&server, &end, 1, "the record of the run is not whole");
+        claims_nothing(&server, &end, 1, "the record of the run is damaged");
     }
     // It is written and read where it was opened: what lies under its name changes nothing.
     for way in ["rm $events", "cp $events $events.new; mv $events.new $events", "rm $events; mkdir $events"] {
@@ -169,7 +169,7 @@ fn roles_are_installed_before_the_run_and_a_failure_of_that_claims_nothing() {
         end.expect_code(0).expect_log(r#""sync_status":"SYNCED""#);
     }
     let end = step.setting("galaxy_requirements", "none.yml").run();
-    let sentence = "`ansible-galaxy` exited with code 1 while it installed what `none.yml` lists";
+    let sentence = "`ansible-galaxy` exited with code 1 while installing `none.yml`";
     end.expect_code(1).expect_error(sentence);
 }
 

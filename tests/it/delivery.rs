@@ -72,7 +72,7 @@ fn statuses_that_may_pass_are_tried_again() {
         let end = against(&server, &[]);
         end.expect_delivered();
         attempts(&server, 2);
-        let said = format!("attempt 1: HTTP {}: what the server says; next attempt in", &code[..3]);
+        let said = format!("attempt 1: HTTP {}: what the server says; trying again in", &code[..3]);
         end.expect_log(&said);
     }
 }
@@ -127,7 +127,11 @@ fn redirects_are_not_followed_even_to_a_page_that_says_200() {
         let location = format!("Location: {}/login", page.url());
         let server = Scripted::http([Act::Answer(answer(&format!("{code} Moved"), &[&location], ""))]);
         let said = format!("HTTP {code}: it redirects to {}/login (1 attempt)", page.url());
-        failed(&against(&server, &[]), &said, "check `gitops_status_server_url`: write the address it redirects to");
+        failed(
+            &against(&server, &[]),
+            &said,
+            "check `gitops_status_server_url`: write the address that it redirects to",
+        );
         attempts(&server, 1);
         assert!(page.requests().is_empty());
     }
@@ -164,13 +168,16 @@ fn a_server_that_never_answers_does_not_hold_the_step() {
         end.expect_delivered();
         attempts(&server, heard);
         if !matches!(&fault, Act::Drip(text) if *text == head) {
-            assert!(end.stdout.contains("attempt 1: no answer in time; next attempt in"), "{fault:?}: {end}");
+            assert!(
+                end.stdout.contains("attempt 1: the server did not answer in time; trying again in"),
+                "{fault:?}: {end}"
+            );
         }
     }
     let server = Scripted::http([Act::Hang, Act::Hang, Act::Hang]);
     failed(
         &against(&server, &[("http_timeout", "1s"), ("retry_for", "2s")]),
-        "cannot deliver the status: no answer in time",
+        "cannot deliver the status: the server did not answer in time",
         "check that the status server is not overloaded",
     );
 }
@@ -204,7 +211,7 @@ fn what_is_no_http_is_final() {
         let server = Scripted::http([Act::AnswerAndClose(text.to_owned()), ok()]);
         failed(
             &against(&server, &[]),
-            "the exchange failed: ",
+            "the request failed: ",
             "check that `gitops_status_server_url` is the status server",
         );
         attempts(&server, 1);
@@ -213,34 +220,34 @@ fn what_is_no_http_is_final() {
 
 fn nobody_listening_and_an_unknown_name_are_told_apart() {
     let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let end = step().to(format!("http://{closed}")).setting("retry_for", "2s").run();
-    failed(&end, "the connection failed: Connection refused", "check that the status server runs, its port");
+    let end = step().to(format!("http://{closed}")).setting("retry_for", "6s").run();
+    failed(&end, "the connection failed: Connection refused", "check that the status server is running, its port");
     assert!(
-        end.stdout.contains("attempt 1: the connection failed: Connection refused (os error 111); next attempt in"),
+        end.stdout.contains("attempt 1: the connection failed: Connection refused (os error 111); trying again in"),
         "{end}"
     );
-    let end = step().to("http://status.invalid").setting("retry_for", "2s").run();
-    failed(&end, "the server's name does not resolve", "check the host name in `gitops_status_server_url`");
-    end.expect_log("attempt 1: the server's name does not resolve; next attempt in");
+    let end = step().to("http://status.invalid").setting("retry_for", "6s").run();
+    failed(&end, "the host name cannot be resolved", "check the host name in `gitops_status_server_url`");
+    end.expect_log("attempt 1: the host name cannot be resolved; trying again in");
 }
 
 fn what_a_server_says_to_a_success_is_shown() {
     let said = "not kept, a newer status is there";
     let server = Scripted::http([Act::Answer(answer("200 OK", &[], &format!("\n {said}\nand more\n")))]);
-    against(&server, &[]).expect_delivered().expect_log(&format!("\n        the server says: {said}\n"));
+    against(&server, &[]).expect_delivered().expect_log(&format!("\n        the status server says: {said}\n"));
     let server = Scripted::http([Act::Answer(answer("200 OK", &[], " \n"))]);
-    against(&server, &[]).expect_delivered().expect_no("the server says");
+    against(&server, &[]).expect_delivered().expect_no("the status server says");
     let server = Scripted::http([Act::Answer(answer("200 OK", &[], "\x1b[2J✓ c4n4ry"))]);
     let end = against(&server, &[("status_server_token", "c4n4ry")]);
-    end.expect_delivered().expect_log(r"the server says: \u{1b}[2J✓ ********");
+    end.expect_delivered().expect_log(r"the status server says: \u{1b}[2J✓ ********");
     // A fleet hears the same for each host.
     let newer = Act::Answer(answer("200 OK", &[], said));
     let server = Scripted::http([ok(), newer, ok()]);
     let end = fleet(&server);
     end.expect_delivered()
-        .expect_log("web1: the server says: kept")
-        .expect_log(&format!("web2: the server says: {said}"));
-    assert_eq!(end.stdout.matches("the server says").count(), 2, "{end}");
+        .expect_log("web1: the status server says: kept")
+        .expect_log(&format!("web2: the status server says: {said}"));
+    assert_eq!(end.stdout.matches("the status server says").count(), 2, "{end}");
 }
 
 fn a_response_with_more_headers_than_are_read_counts_by_its_status() {
@@ -263,7 +270,11 @@ fn a_response_with_more_headers_than_are_read_counts_by_its_status() {
 
 fn a_location_that_is_not_ascii_is_shown() {
     let server = Scripted::http([Act::Answer(answer("302 Moved", &["Location: /anmelden/für-alle"], ""))]);
-    failed(&against(&server, &[]), "HTTP 302: it redirects to /anmelden/für-alle", "write the address it redirects to");
+    failed(
+        &against(&server, &[]),
+        "HTTP 302: it redirects to /anmelden/für-alle",
+        "write the address that it redirects to",
+    );
 }
 
 fn a_url_that_cannot_be_meant_is_refused_before_the_run() {
@@ -271,7 +282,8 @@ fn a_url_that_cannot_be_meant_is_refused_before_the_run() {
     let host = server.address.ip();
     for wrong in [":99999", ":65536", ":80a", ":-1", ":0", ":", ":abc", ":+80", ":8 0"] {
         let end = step().to(format!("http://{host}{wrong}")).setting("status_server_token", "t0ken").run();
-        end.expect_code(1).expect_error("`gitops_status_server_url` h").expect_no("[1/4]");
+        let said = if wrong.contains(' ') { "contains a space" } else { "has a port" };
+        end.expect_code(1).expect_error(&format!("`gitops_status_server_url` {said}")).expect_no("[1/4]");
     }
     assert!(server.requests().is_empty());
 }
@@ -361,7 +373,7 @@ fn after_a_signal_nothing_more_is_sent() {
         std::thread::yield_now();
     }
     running.signal(Signal::TERM);
-    let said = "0 of 1 payload had arrived, the next may have been on its way; nothing more is sent";
+    let said = "0 of 1 payloads were delivered, one more may have been in transit; nothing else is sent";
     step.expect_nothing_left(running.end().expect_code(143).expect_error(said));
     attempts(&server, 1);
 }

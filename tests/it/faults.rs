@@ -109,7 +109,7 @@ fn a_signal_ends_the_run_claims_nothing_and_leaves_nothing() {
         let server = Scripted::keeping();
         let (step, running) = started(&server);
         running.signal(signal);
-        claims_nothing(&step, &server, &running.end(), code, "nothing is claimed");
+        claims_nothing(&step, &server, &running.end(), code, "no status was sent");
     }
 }
 
@@ -120,7 +120,7 @@ fn a_second_signal_changes_nothing() {
     running.signal(Signal::INT);
     let end = running.end();
     assert!([Some(143), Some(130)].contains(&end.code), "{end}");
-    claims_nothing(&step, &server, &end, end.code.unwrap(), "nothing is claimed");
+    claims_nothing(&step, &server, &end, end.code.unwrap(), "no status was sent");
 }
 
 fn a_program_that_ignores_sigterm_is_ended() {
@@ -128,7 +128,7 @@ fn a_program_that_ignores_sigterm_is_ended() {
     let step = Step::new().to(server.url()).program("ignores-sigterm");
     let mut running = step.start();
     running.wait_for("waiting").signal(Signal::TERM);
-    claims_nothing(&step, &server, &running.end(), 143, "nothing is claimed");
+    claims_nothing(&step, &server, &running.end(), 143, "no status was sent");
 }
 
 fn a_run_over_its_time_is_ended_and_named() {
@@ -140,14 +140,14 @@ fn a_run_over_its_time_is_ended_and_named() {
         step.run()
     };
     let end = step.again().with_enough_time(&[2, 8, 30, 120], run, || asked.exists());
-    claims_nothing(&step, &server, &end, 1, "the run was not over within `timeout` (during task `command`)");
+    claims_nothing(&step, &server, &end, 1, "the run took longer than `timeout` (during task `command`)");
     end.expect_error("raise `timeout`");
 }
 
 fn a_program_that_crashes_or_says_nothing_is_never_synced() {
     for (program, sentence) in [
         ("crashes", "signal 11"),
-        ("says-nothing", "never loaded the callback"),
+        ("says-nothing", "did not load the callback"),
         ("not-a-program", "`ansible-playbook` exited with code 127"),
         ("no-interpreter", "ansible-playbook"),
     ] {

@@ -175,6 +175,18 @@ fn each_server_is_counted_once_and_the_worst_comes_first() {
     let alert = &rows["alert: Out of sync"][0];
     assert_eq!(alert["files"], "nginx/nginx.conf, service:nginx");
     assert_eq!(alert["pipeline"], "https://ci.example.net/repos/7/pipeline/190");
+    let since = alert["since"].as_str().unwrap();
+    let texts = |rule: &str| rows[format!("text: {rule}")].as_array().unwrap().iter();
+    assert_eq!(
+        *texts("Out of sync").next().unwrap(),
+        json!({
+            "summary": "web02 does not match the repository fleet",
+            "description": format!("Different since {since}: nginx/nginx.conf, service:nginx. Deploy again, or put into the \
+                repository what was changed by hand. Found by https://ci.example.net/repos/7/pipeline/190"),
+        })
+    );
+    let stale: Vec<&str> = texts("Stale").map(|text| text["description"].as_str().unwrap()).collect();
+    assert!(stale[1].contains(" and said UNKNOWN. ") && stale[2].ends_with("/pipeline/95"), "{stale:?}");
 }
 
 fn hostile_names_are_shown_and_can_be_chosen() {

@@ -229,6 +229,6 @@ fn what_is_missing_is_named_as_outside() {
     succeeded(&mut engine(&["rm", "--force", "--volumes", &surroundings.network.server()]));
     let end = surroundings.step(&["--env", "PLUGIN_RETRY_FOR=1s"]);
     end.expect_code(1);
-    end.expect_error("the server's name does not resolve");
+    end.expect_error("the host name cannot be resolved");
     assert!(Path::new(&surroundings.example.target().join("rsyslog.conf")).exists(), "the deploy was for nothing");
 }

@@ -90,7 +90,7 @@ fn every_signal_that_ends_a_container_ends_the_step_with_a_sentence() -> Result<
         let child = fs::read_to_string(children).unwrap().trim().parse().unwrap();
         kill_process(Pid::from_raw(child).unwrap(), signal).unwrap();
         let end: Ended = unshare.wait_with_output().unwrap().into();
-        end.expect_code(code).expect_error("nothing is claimed");
+        end.expect_code(code).expect_error("no status was sent");
         step.expect_nothing_left(&end);
     }
     Ok(())

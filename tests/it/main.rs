@@ -11,6 +11,8 @@ mod harness;
 
 mod tidy;
 mod pages;
+mod sentences;
+mod prose;
 mod settings;
 mod delivery;
 mod retries;
@@ -24,6 +26,7 @@ mod scenes;
 mod cases;
 mod modules;
 mod ansible;
+mod atlas;
 mod ssh;
 mod access;
 mod accelerate;
@@ -45,6 +48,8 @@ fn main() -> ExitCode {
     harness::suite::run(vec![
         tidy::suite(),
         pages::suite(),
+        sentences::suite(),
+        prose::suite(),
         settings::suite(),
         delivery::suite(),
         retries::suite(),
@@ -58,6 +63,7 @@ fn main() -> ExitCode {
         // The longest tests come first, so that none of them is left alone at the end.
         accelerate::suite(),
         accelerate::suite_without(),
+        atlas::suite(),
         ssh::suite(),
         access::suite(),
         ansible::suite(),

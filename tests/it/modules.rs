@@ -31,7 +31,9 @@ for where in map(pathlib.Path, sys.argv[1:]):
             attributes = yaml.safe_load(found.group(2)).get("attributes") or {}
         except yaml.YAMLError:
             attributes = {}
-        print(file.relative_to(where), attributes.get("check_mode", {}).get("support", "unstated"))
+        # The file of a module that is deprecated may begin with `_`.
+        name = file.relative_to(where).with_name(file.name.removeprefix("_"))
+        print(name, attributes.get("check_mode", {}).get("support", "unstated"))
 "#;
 
 /// What the documentation of each module says, by its place under one of these directories.
@@ -43,6 +45,11 @@ fn documented(directories: &[PathBuf]) -> Result<BTreeMap<String, String>, NotRu
 }
 
 fn each_module_supports_check_mode_as_the_table_says() -> Result<(), NotRun> {
+    ansible::bin().map_err(NotRun)?;
+    // Some modules have learnt check mode since. Earlier versions skip them, and it is the skip that counts then.
+    if ["2.14", "2.15", "2.16", "2.17", "2.18"].contains(&ansible::version()) {
+        return Err(NotRun("the table holds what modules support from ansible-core 2.19 on".to_owned()));
+    }
     let mut python = Command::new(ansible::bin().map_err(NotRun)?.join("python3"));
     let place = succeeded(python.args(["-c", "import ansible.modules as here; print(here.__path__[0])"])).stdout;
     let documented = documented(&[place.trim().into()])?;

@@ -51,16 +51,11 @@ fn steps_of(pipeline: &str, key: &str, known_hosts: &str) -> Vec<PipelineStep> {
     serde_json::from_str(&end.stdout).unwrap()
 }
 
-/// The inventory's variables of a server.
-fn reached_by(sshd: &Sshd) -> String {
-    format!("ansible_host=127.0.0.1 ansible_port={} ansible_python_interpreter=/usr/bin/python3", sshd.port())
-}
-
 fn each_step_of_the_pages_reaches_its_server() {
     let receiver = Scripted::keeping();
     let step = Step::ansible("in-sync").target_file("managed", "x").env("CI_REPO_NAME", "r");
     let sshd = Sshd::start(&step, "ssh");
-    let step = step.file("hosts", &format!("[web]\nweb1 {}\n", reached_by(&sshd)));
+    let step = step.file("hosts", &format!("[web]\nweb1 {}\n", sshd.inventory_variables()));
     let mut count = 0;
     for page in ["README.md", "plugin.md"] {
         for block in blocks(page, "yaml").iter().filter(|block| block.contains("steps:")) {
@@ -96,7 +91,7 @@ fn deploys(example: &str, inventory: &str, host: &str) {
     let receiver = Scripted::keeping();
     let step = Step::in_copy_of(&format!("examples/{example}")).env("CI_REPO_NAME", example);
     let sshd = Sshd::start(&step, "ssh");
-    let step = step.file(inventory, &format!("{host} {}\n", reached_by(&sshd)));
+    let step = step.file(inventory, &format!("{host} {}\n", sshd.inventory_variables()));
     let etc = format!("etc: {}\n", step.target().display());
     let files = ["ansible/playbooks/deploy.yml", "ansible/playbooks/drift-check.yml", "roles/banner/defaults/main.yml"];
     let there = files.map(|file| step.repository().join(file)).into_iter().filter(|file| file.exists());
@@ -130,7 +125,7 @@ fn deploys(example: &str, inventory: &str, host: &str) {
 fn the_commands_of_the_quick_start_check_a_repository() {
     let step = Step::ansible("in-sync").target_file("managed", "x");
     let sshd = Sshd::start(&step, "ssh");
-    let step = step.file("hosts", &format!("web01 {}\n", reached_by(&sshd)));
+    let step = step.file("hosts", &format!("web01 {}\n", sshd.inventory_variables()));
     let home = step.path("home");
     fs::create_dir(home.join(".ssh")).unwrap();
     fs::copy(sshd.path("key"), home.join(".ssh/KEY")).unwrap();

@@ -88,7 +88,7 @@ fn per_host_reports_each_host_by_its_own_name() {
     let server = Scripted::keeping();
     let step = Step::new().replay("drift_and_an_unreachable_host").without("server_name");
     let end = step.setting("per_host", "true").setting("details", "true").to(server.url()).run();
-    end.expect_code(1).expect_error("nothing is claimed for web2").expect_error("could not reach the host");
+    end.expect_code(1).expect_error("no payload for web2").expect_error("could not reach the host");
     let bodies: Vec<Value> = server.bodies().iter().map(|body| serde_json::from_str(body).unwrap()).collect();
     let statuses: Vec<_> = bodies.iter().map(|body| (&body["server"], &body["sync_status"])).collect();
     assert_eq!(statuses, [(&Value::from("web1"), &Value::from("OUT_OF_SYNC"))], "{end}");

@@ -84,7 +84,7 @@ fn a_fault_of_a_proxy_names_the_proxy_and_its_variable() {
         let said = format!("the connection to the proxy {NOBODY} (from `{scheme}_proxy`) failed: Connection refused");
         failed(&end, &said, &check);
         let end = through(scheme, "proxy.invalid:3128");
-        failed(&end, &format!("the name of the proxy http://proxy.invalid:3128 (from `{scheme}_proxy`)"), &check);
+        failed(&end, &format!("the host name of the proxy http://proxy.invalid:3128 (from `{scheme}_proxy`)"), &check);
         for hang in [Act::HangAtOnce, Act::Hang] {
             let proxy = Scripted::http((0..20).map(|_| hang.clone()));
             let end = through(scheme, &proxy.url());
@@ -100,7 +100,7 @@ fn a_fault_of_a_proxy_names_the_proxy_and_its_variable() {
     let end = through("https", &proxy.url());
     let said = format!("the proxy {} (from `https_proxy`) answers HTTP 403: it does not connect", proxy.url());
     failed(&end, &said, "check `https_proxy` of this step");
-    end.expect_log("answers HTTP 502: it does not connect to the status server; next attempt in");
+    end.expect_log("answers HTTP 502: it does not connect to the status server; trying again in");
 }
 
 fn a_fault_of_the_server_behind_a_proxy_is_the_servers() {
@@ -146,9 +146,9 @@ fn socks_is_spoken_in_every_version() {
 
 fn a_proxy_that_cannot_be_used_is_an_error_before_the_run() {
     for (value, said) in [
-        ("ftp://127.0.0.1:1", "`http_proxy` has a scheme that is none of http"),
-        ("http://me:c4n4ry@127.0.0.1:99999", "`http_proxy` has a port that is no number from 1 to 65535"),
-        ("http://", "`http_proxy` names no host"),
+        ("ftp://127.0.0.1:1", "`http_proxy` has a scheme that is not http"),
+        ("http://me:c4n4ry@127.0.0.1:99999", "`http_proxy` has a port that is not a number from 1 to 65535"),
+        ("http://", "`http_proxy` has no host name"),
     ] {
         let end = step().to("http://status.example").env("http_proxy", value).run();
         end.expect_code(1).expect_error(said).expect_no("[1/4]").expect_no("c4n4ry");
@@ -164,6 +164,9 @@ fn a_proxy_that_cannot_be_used_is_an_error_before_the_run() {
 fn an_answer_that_came_through_a_proxy_may_be_the_proxys() {
     let proxy = Scripted::http([status("403 No")]);
     let end = through("http", &proxy.url());
-    let said = format!("HTTP 403: what the server says; it came through the proxy {} (from `http_proxy`)", proxy.url());
-    failed(&end, &said, "if the proxy itself has answered, check `http_proxy`");
+    let said = format!(
+        "HTTP 403: what the server says; the answer came through the proxy {} (from `http_proxy`)",
+        proxy.url()
+    );
+    failed(&end, &said, "if the answer is the proxy's own, check `http_proxy`");
 }

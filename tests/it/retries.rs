@@ -19,13 +19,13 @@ fn retry_after_is_honoured_and_clipped_to_what_is_left() {
     for (header, pause) in [
         ("Retry-After: 0", None),
         ("Retry-After: Tue, 21 Apr 2020 10:30:00 GMT", None),
-        ("Retry-After: 1", Some("next attempt in 1.0 s")),
+        ("Retry-After: 1", Some("trying again in 1.0 s")),
     ] {
         let server = Scripted::http([later(header), ok()]);
         let end = against(&server, &[("retry_for", "20s")]);
         end.expect_delivered();
         // It can only lengthen a pause, which is a quarter of a second at least.
-        end.expect_log(pause.unwrap_or("next attempt in 0.")).expect_no("next attempt in 0.0 s");
+        end.expect_log(pause.unwrap_or("trying again in 0.")).expect_no("trying again in 0.0 s");
         attempts(&server, 2);
     }
     // An hour is cut to what `retry_for` leaves, with some of it kept for the attempt itself.
@@ -51,8 +51,8 @@ fn retry_for_is_the_time_of_all_payloads_together() {
     let server = Scripted::http((0..100).map(|_| Act::Hang));
     let fleet = step().replay("a_fleet_was_in_sync").without("server_name").setting("per_host", "true");
     let end = fleet.to(server.url()).settings([("http_timeout", "1s"), ("retry_for", "2s")]).run();
-    failed(&end, "cannot deliver the status of web1: no answer in time", "raise `http_timeout`");
-    let rest = "cannot deliver the status of 2 hosts: the time was over before they were tried: web2, web3";
+    failed(&end, "cannot deliver the status of web1: the server did not answer in time", "raise `http_timeout`");
+    let rest = "cannot deliver the status of 2 hosts, because `retry_for` was over before they were tried: web2, web3";
     failed(&end, rest, "raise `retry_for`");
     assert!(servers(&server.requests()).iter().all(|server| server == "web1"), "{end}");
 }

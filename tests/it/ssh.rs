@@ -60,12 +60,7 @@ impl Server {
 
     /// The inventory, with further variables of its one host.
     fn inventory(&self, variables: &str) {
-        let port = self.of_sshd("port");
-        let line = format!(
-            "web1 ansible_host=127.0.0.1 ansible_port={} ansible_python_interpreter=/usr/bin/python3 {variables}\n",
-            port.trim()
-        );
-        self.file("hosts", &line);
+        self.file("hosts", &format!("web1 {} {variables}\n", self.sshd.inventory_variables()));
     }
 
     /// Runs the step, which leaves no ssh master behind.
@@ -166,7 +161,7 @@ fn known_hosts_are_strict_whatever_the_inventory_tells_ssh() {
     let key = server.path("ssh/key").display().to_string();
     server.inventory(&format!("ansible_ssh_args='{lax}' ansible_ssh_private_key_file={key}"));
     let wrong = server.another_key();
-    server.is_unknown(&[("ssh_known_hosts", &wrong)], "on web1: its key was not checked against `ssh_known_hosts`");
+    server.is_unknown(&[("ssh_known_hosts", &wrong)], "on web1: host key not verified: ");
     server.is_synced(&[]);
 }
 
@@ -196,7 +191,7 @@ fn known_hosts_are_strict_whatever_the_playbook_tells_ssh() {
     ] {
         server.file(file, &content);
     }
-    let sentence = "on web1: its key was not checked against `ssh_known_hosts`, by `ansible_ssh_args`";
+    let sentence = "on web1: host key not verified: `ansible_ssh_args` bypasses `ssh_known_hosts`";
     for tasks in [
         format!("    - {manage}\n      {vars}\n"),
         format!("    - {vars}\n      block:\n        - {manage}\n"),
@@ -256,7 +251,7 @@ fn a_connection_of_another_run_is_never_used() {
         (format!("ansible_control_path={socket}"), "ansible_control_path"),
     ] {
         server.inventory(&variables);
-        let sentence = format!("on web1: its connection may be one that another run made, by `{named}`");
+        let sentence = format!("on web1: may have reused another run's SSH connection (ControlPath in `{named}`)");
         server.is_unknown(&[("ssh_known_hosts", &wrong)], &sentence);
     }
     for variables in

@@ -42,7 +42,7 @@ fn certificates_are_verified_and_a_refusal_is_final() {
     end.expect_delivered().expect_log("warning: `insecure_skip_verify` is on");
 
     for (server, cause) in [
-        (Scripted::https([ok()], theirs.server("localhost", 2999)), "signed by an authority that is not trusted here"),
+        (Scripted::https([ok()], theirs.server("localhost", 2999)), "signed by an authority that is not trusted"),
         (Scripted::https([ok()], ours.server("localhost", 2001)), "its certificate has expired"),
         (Scripted::https([ok()], ours.server("other.example", 2999)), "its certificate is for another name"),
     ] {
@@ -83,10 +83,10 @@ fn a_self_signed_certificate_is_accepted_as_exactly_that() {
     let (elsewhere_pem, elsewhere) = self_signed("other.example", 2999);
     let (nameless_pem, nameless) = self_signed("", 2999);
     for (pem, config, cause) in [
-        (pem, unknown, "its certificate is self-signed or an authority's own, and not the one of `ca_cert`"),
+        (pem, unknown, "its certificate is self-signed or a CA certificate, and not the one in `ca_cert`"),
         (expired_pem, expired, "its certificate has expired"),
         (elsewhere_pem, elsewhere, "its certificate is for another name"),
-        (nameless_pem, nameless, "its certificate names no host in `subjectAltName`"),
+        (nameless_pem, nameless, "its certificate has no host name in `subjectAltName`"),
     ] {
         let server = Scripted::https([ok()], config);
         let end = step().to(server.https_url()).setting("ca_cert", pem).run();
@@ -106,7 +106,7 @@ fn a_ca_cert_is_read_even_where_nothing_is_verified() {
     let garbage = "-----BEGIN CERTIFICATE-----\n!!!!\n-----END CERTIFICATE-----\n".to_owned();
     let no_certificate = "-----BEGIN CERTIFICATE-----\naGVsbG8=\n-----END CERTIFICATE-----\n".to_owned();
     for (pem, said) in
-        [(cut, "cut off or damaged"), (garbage, "cut off or damaged"), (no_certificate, "no certificate between")]
+        [(cut, "cut off or damaged"), (garbage, "cut off or damaged"), (no_certificate, "not a certificate between")]
     {
         for further in [&[][..], &[("insecure_skip_verify", "true")], &[("dry_run", "true")]] {
             for url in ["http://127.0.0.1:1", "https://127.0.0.1:1"] {
@@ -122,6 +122,6 @@ fn a_handshake_that_fails_is_told_in_words() {
     let alert = || Act::AnswerAtOnce("\x15\x03\x03\x00\x02\x02\x28".to_owned());
     let server = Scripted::http([alert(), alert()]);
     let end = step().to(server.https_url()).setting("ca_cert", Authority::new("ours").pem()).run();
-    let said = "the TLS handshake failed: it knows no TLS version, cipher or key that this plugin knows (1 attempt)";
+    let said = "the TLS handshake failed: it supports no TLS version, cipher or kind of key that this plugin supports (1 attempt)";
     failed(&end, said, "its key is RSA, P-256, P-384 or Ed25519 (not P-521)");
 }

@@ -6,9 +6,9 @@
 use super::CheckMode::{Full, NotInFull};
 use super::Is::{Answered, DestIsDirectory, False, Given, Holds, Missing, NotTrue, OneOf, True};
 use super::Kind::{Action, Command, Compares, Controller, Include, Reads};
-use super::Lost::{Both, Changed, Unchanged};
+use super::Lost::{Both, Changed, Diff, Unchanged};
 use super::row::{PARTLY, SKIPPED, UNSAID, condition, module, no_state};
-use super::{CheckMode, Condition, Module};
+use super::{CheckMode, Condition, Lost, Module};
 
 const RUNS_HERE: CheckMode = NotInFull("it runs on the controller, in check mode too");
 
@@ -23,12 +23,30 @@ const RESTARTS: &[&str] = &["restarted", "reloaded"];
 /// Without one of them `pause` waits for an answer.
 const TIMES: &[&str] = &["minutes", "seconds"];
 
-const FORCE_FALSE: &[Condition] = &[condition(
-    &[False("force")],
-    Unchanged,
-    "does not compare content that is there already (`force: false`)",
-    "remove `force: false`",
-)];
+/// `attributes` of files: they are compared with all flags that a file has, and most files have one that nobody gave them.
+const FLAGS_CHANGED: Condition = flags(Changed);
+const FLAGS_DIFF: Condition = flags(Diff);
+const FLAGS: &[Condition] = &[FLAGS_CHANGED, FLAGS_DIFF];
+
+const fn flags(lost: Lost) -> Condition {
+    condition(
+        &[Given(&["attributes", "attr"])],
+        lost,
+        "reports a change of files that have these flags already (`attributes`)",
+        "give `attributes` a task of its own (`file`)",
+    )
+}
+
+const FORCE_FALSE: &[Condition] = &[
+    condition(
+        &[False("force")],
+        Unchanged,
+        "does not compare existing content (`force: false`)",
+        "remove `force: false`",
+    ),
+    FLAGS_CHANGED,
+    FLAGS_DIFF,
+];
 
 const SERVICE: &[Condition] = &[
     no_state(&[OneOf("state", RESTARTS), Missing(&["enabled", "masked"])]),
@@ -36,7 +54,7 @@ const SERVICE: &[Condition] = &[
     condition(
         &[OneOf("state", RESTARTS)],
         Both,
-        "says changed whenever it is to restart or reload the service",
+        "reports a change whenever it is told to restart or reload the service",
         "give `enabled` a task of its own, and let a handler restart the service",
     ),
 ];
@@ -53,15 +71,15 @@ pub(super) const CORE: &[Module] = &[
     ])])]),
     module("apt_key", Compares, Full),
     module("apt_repository", Compares, Full),
-    module("assemble", Compares, NotInFull("check mode skips it before ansible-core 2.19")),
+    module("assemble", Compares, NotInFull("check mode skips it before ansible-core 2.19")).when(FLAGS),
     module("assert", Controller, Full),
     module("async_status", Action, Full),
     module("async_wrapper", Action, NotInFull("Ansible calls it for a task that is `async`")),
-    module("blockinfile", Compares, Full),
+    module("blockinfile", Compares, Full).when(FLAGS),
     module("command", Command, COMMAND_SKIPPED).needs(CREATES).answers(&["delta"]),
     module("copy", Compares, Full).when(FORCE_FALSE),
     module("cron", Compares, Full).named_by_name(),
-    module("deb822_repository", Compares, UNSAID),
+    module("deb822_repository", Compares, UNSAID).when(FLAGS),
     module("debconf", Compares, Full),
     module("debug", Controller, Full),
     module("dnf", Compares, Full).named_by_name().when(&[no_state(&[Missing(&["name", "pkg", "list", "autoremove"])])]),
@@ -75,15 +93,20 @@ pub(super) const CORE: &[Module] = &[
     module("expect", Command, SKIPPED).needs(CREATES).answers(&["delta"]),
     module("fail", Controller, Full),
     module("fetch", Action, SKIPPED),
-    module("file", Compares, Full).needs(&["state", "modification_time", "access_time"]).answers(&["state"]),
+    module("file", Compares, Full)
+        .when(FLAGS)
+        .needs(&["state", "modification_time", "access_time"])
+        .answers(&["state"]),
     module("find", Reads, Full),
     module("gather_facts", Action, Full),
     module("get_url", Compares, PARTLY)
         .when(&[
+            FLAGS_CHANGED,
+            FLAGS_DIFF,
             condition(
                 &[NotTrue("force"), Missing(&["checksum"])],
                 Unchanged,
-                "compares the age of a file and not its content, without `checksum`",
+                "compares the age of a file, not its content, without `checksum`",
                 "set `checksum`",
             ),
             condition(
@@ -95,19 +118,19 @@ pub(super) const CORE: &[Module] = &[
             condition(
                 &[True("force"), Answered("checksum_dest")],
                 Changed,
-                "says changed of every file that is there (`force: true`)",
+                "reports every existing file as changed (`force: true`)",
                 "remove `force: true` and set `checksum`",
             ),
             condition(
                 &[DestIsDirectory],
                 Unchanged,
-                "compares the age of a file and not its content, where `dest` is a directory",
+                "compares the age of a file, not its content, where `dest` is a directory",
                 "name the file in `dest`",
             ),
             condition(
                 &[DestIsDirectory, Answered("checksum_dest")],
                 Changed,
-                "says changed of every file that is there, where `dest` is a directory",
+                "reports every existing file as changed, where `dest` is a directory",
                 "name the file in `dest`",
             ),
         ])
@@ -118,7 +141,7 @@ pub(super) const CORE: &[Module] = &[
             condition(
                 &[False("update")],
                 Unchanged,
-                "does not look at what is checked out (`update: false`)",
+                "does not look at what is already checked out (`update: false`)",
                 "remove `update: false`",
             ),
             condition(
@@ -130,7 +153,7 @@ pub(super) const CORE: &[Module] = &[
             condition(
                 &[False("clone")],
                 Changed,
-                "says changed where nothing was ever checked out (`clone: false`)",
+                "reports a change where nothing was checked out (`clone: false`)",
                 "",
             ),
             condition(&[Given(&["archive"])], Both, "does not look at the archive in check mode (`archive`)", ""),
@@ -149,11 +172,11 @@ pub(super) const CORE: &[Module] = &[
     module("iptables", Compares, Full).when(&[condition(
         &[True("flush")],
         Changed,
-        "says changed whenever it is to flush a chain",
+        "reports a change whenever it is told to flush a chain",
         "",
     )]),
     module("known_hosts", Compares, Full),
-    module("lineinfile", Compares, Full),
+    module("lineinfile", Compares, Full).when(FLAGS),
     module("meta", Controller, RUNS_HERE),
     module("mount_facts", Reads, Full),
     module("package", Compares, DEPENDS).named_by_name(),
@@ -164,13 +187,13 @@ pub(super) const CORE: &[Module] = &[
         condition(
             &[Given(&["requirements"])],
             Changed,
-            "says changed whatever is installed (`requirements`)",
+            "reports a change whatever is installed (`requirements`)",
             "list the packages in `name`",
         ),
         condition(
             &[OneOf("state", &["latest"])],
             Both,
-            "says changed whatever is installed (`state: latest`)",
+            "reports a change whatever is installed (`state: latest`)",
             "pin a version in `name`",
         ),
         condition(
@@ -182,25 +205,25 @@ pub(super) const CORE: &[Module] = &[
         condition(
             &[Given(&["extra_args"])],
             Changed,
-            "says changed whatever is installed (`extra_args`)",
+            "reports a change whatever is installed (`extra_args`)",
             "put the options into a pip.conf, or into `environment`",
         ),
         condition(
             &[True("editable")],
             Changed,
-            "says changed whatever is installed (`editable`)",
+            "reports a change whatever is installed (`editable`)",
             "install a released version",
         ),
         condition(
             &[Holds("name", &["://", "/"])],
             Changed,
-            "says changed whatever is installed (`name` is an address or a path)",
+            "reports a change whatever is installed (`name` is an address or a path)",
             "name the package and its version",
         ),
     ]),
     module("raw", Command, SKIPPED),
     module("reboot", Action, Full),
-    module("replace", Compares, Full),
+    module("replace", Compares, Full).when(FLAGS),
     module("rpm_key", Compares, Full),
     module("script", Command, COMMAND_SKIPPED).needs(CREATES),
     module("service", Compares, DEPENDS).named_by_name().when(SERVICE),
@@ -215,10 +238,10 @@ pub(super) const CORE: &[Module] = &[
         condition(
             &[False("update")],
             Unchanged,
-            "does not look at what is checked out (`update: false`)",
+            "does not look at what is already checked out (`update: false`)",
             "remove `update: false`",
         ),
-        condition(&[True("export")], Changed, "says changed whatever is there (`export: true`)", ""),
+        condition(&[True("export")], Changed, "reports a change whatever is there (`export: true`)", ""),
         condition(
             &[True("force")],
             Unchanged,
@@ -232,12 +255,12 @@ pub(super) const CORE: &[Module] = &[
     module("sysvinit", Compares, Full).named_by_name().when(SERVICE),
     module("tempfile", Action, SKIPPED),
     module("template", Compares, Full).when(FORCE_FALSE),
-    module("unarchive", Compares, NotInFull("check mode skips it for archives of tar")).needs(CREATES),
+    module("unarchive", Compares, NotInFull("check mode skips it for archives of tar")).when(FLAGS).needs(CREATES),
     module("uri", Reads, SKIPPED),
     module("user", Compares, Full).named_by_name(),
     module("validate_argument_spec", Controller, Full),
     module("wait_for", Action, SKIPPED),
     module("wait_for_connection", Action, SKIPPED),
     module("yum", Compares, Full).named_by_name().when(&[no_state(&[Missing(&["name", "pkg", "list", "autoremove"])])]),
-    module("yum_repository", Compares, Full),
+    module("yum_repository", Compares, Full).when(FLAGS),
 ];

@@ -1,7 +1,7 @@
 //! What is known of the modules of collections, sorted by name.
 
 use super::CheckMode::{Full, NotInFull};
-use super::Is::{Given, NotOneOf, NotTrue, OneOf, True};
+use super::Is::{Given, Holds, Missing, NotOneOf, NotTrue, OneOf, True};
 use super::Kind::{Action, Compares, Reads};
 use super::Lost::{Both, Changed, Diff, Unchanged};
 use super::row::{ALWAYS, PARTLY, SKIPPED, UNSAID, condition, module, no_state};
@@ -11,13 +11,27 @@ const RESTARTS: &[&str] = &["restarted", "reloaded"];
 
 /// It has not looked when it says that nothing changed.
 const DID_NOT_LOOK: &[Condition] =
-    &[condition(ALWAYS, Unchanged, "says \"not changed\" in check mode without having looked", "")];
+    &[condition(ALWAYS, Unchanged, "reports \"not changed\" in check mode without looking", "")];
+
+/// It does not look at what it is told of the file itself.
+const IGNORES_MODE: &[Condition] = &[condition(
+    &[Given(&["mode", "owner", "group"])],
+    Unchanged,
+    "does not look at the mode and the owner of the file in check mode",
+    "give `mode`, `owner` and `group` a task of their own (`file`)",
+)];
 
 /// It says "changed" whatever it finds.
-const SAYS_CHANGED: &[Condition] = &[condition(ALWAYS, Both, "says \"changed\" in check mode whatever it finds", "")];
+const SAYS_CHANGED: &[Condition] =
+    &[condition(ALWAYS, Both, "reports \"changed\" in check mode whatever it finds", "")];
 
 /// Its documentation says that its answers in check mode may be wrong.
-const GUESSES: &[Condition] = &[condition(ALWAYS, Both, "only guesses in check mode, by its own documentation", "")];
+const GUESSES: &[Condition] =
+    &[condition(ALWAYS, Both, "only guesses in check mode, according to its documentation", "")];
+
+/// A capability as `getcap` never writes it.
+const PLUS: &str = "says changed whatever the file has, where the capability is written with `+`";
+const PLUS_HINT: &str = "write it with `=`, such as `cap_net_bind_service=ep`";
 
 const SENDS: CheckMode = NotInFull("it sends something, and manages nothing");
 
@@ -28,7 +42,7 @@ pub(super) const COLLECTIONS: &[Module] = &[
         condition(
             &[NotTrue("checksum")],
             Unchanged,
-            "compares size and time of files and not their content, without `checksum`",
+            "compares size and time of files, not their content, without `checksum`",
             "set `checksum: true`",
         ),
     ]),
@@ -38,25 +52,25 @@ pub(super) const COLLECTIONS: &[Module] = &[
     module("community.docker.docker_compose_v2", Compares, Full).when(&[condition(
         &[OneOf("pull", &["always"])],
         Unchanged,
-        "does not look whether a newer image is there, in check mode (`pull: always`)",
+        "does not look for a newer image in check mode (`pull: always`)",
         "name the image by its digest",
     )]),
     module("community.docker.docker_container", Compares, PARTLY).named_by_name().when(&[condition(
         &[OneOf("pull", &["always", "True", "true", "yes"])],
         Both,
-        "does not look whether a newer image is there, in check mode (`pull`)",
+        "does not look for a newer image in check mode (`pull`)",
         "name the image by its digest, and remove `pull`",
     )]),
     module("community.docker.docker_image", Compares, PARTLY).named_by_name().when(&[condition(
         &[True("force_source")],
         Changed,
-        "says changed whatever image is there (`force_source`)",
+        "reports a change whatever image is there (`force_source`)",
         "name the image by its digest, and remove `force_source`",
     )]),
     module("community.docker.docker_image_pull", Compares, PARTLY).named_by_name().when(&[condition(
         &[NotOneOf("pull", &["not_present"])],
         Both,
-        "says changed whatever image is there (`pull: always`)",
+        "reports a change whatever image is there (`pull: always`)",
         "name the image by its digest, with `pull: not_present`",
     )]),
     module("community.general.airbrake_deployment", Action, SENDS),
@@ -66,8 +80,14 @@ pub(super) const COLLECTIONS: &[Module] = &[
         "shows a difference where nothing differs",
         "",
     )]),
+    module("community.general.apk", Compares, Full).named_by_name().when(&[no_state(&[Missing(&["name", "upgrade"])])]),
+    module("community.general.archive", Compares, Full).when(SAYS_CHANGED),
     module("community.general.bigpanda", Action, SENDS),
     module("community.general.btrfs_subvolume", Compares, PARTLY).when(GUESSES),
+    module("community.general.capabilities", Compares, Full).when(&[
+        condition(&[Holds("capability", &["+"])], Changed, PLUS, PLUS_HINT),
+        condition(&[Holds("cap", &["+"])], Changed, PLUS, PLUS_HINT),
+    ]),
     module("community.general.discord", Action, SENDS),
     module("community.general.dnf_versionlock", Compares, PARTLY).when(GUESSES),
     module("community.general.filesystem", Compares, Full).when(&[condition(
@@ -79,17 +99,13 @@ pub(super) const COLLECTIONS: &[Module] = &[
     module("community.general.flatpak", Compares, PARTLY).named_by_name().when(&[condition(
         &[OneOf("state", &["latest"])],
         Both,
-        "says changed whatever is installed (`state: latest`)",
+        "reports a change whatever is installed (`state: latest`)",
         "use `state: present`",
     )]),
     module("community.general.honeybadger_deployment", Action, SENDS),
     module("community.general.icinga2_host", Compares, Full).named_by_name().when(DID_NOT_LOOK),
-    module("community.general.ini_file", Compares, Full).when(&[condition(
-        &[Given(&["mode", "owner", "group"])],
-        Unchanged,
-        "does not look at the mode and the owner of the file in check mode",
-        "give `mode`, `owner` and `group` a task of their own (`file`)",
-    )]),
+    module("community.general.ini_file", Compares, Full).when(IGNORES_MODE),
+    module("community.general.interfaces_file", Compares, Full).when(IGNORES_MODE),
     module("community.general.jabber", Action, SENDS),
     module(
         "community.general.jenkins_node",
@@ -100,7 +116,13 @@ pub(super) const COLLECTIONS: &[Module] = &[
     module("community.general.lvg", Compares, Full).when(&[condition(
         &[Given(&["reset_pv_uuid", "reset_vg_uuid"])],
         Changed,
-        "says changed whenever it is to make a new UUID",
+        "reports a change whenever it is told to make a new UUID",
+        "",
+    )]),
+    module("community.general.lvm_pv", Compares, Full).when(&[condition(
+        &[True("resize")],
+        Changed,
+        "says changed whatever size it has (`resize`)",
         "",
     )]),
     module("community.general.mail", Action, SENDS),
@@ -115,7 +137,7 @@ pub(super) const COLLECTIONS: &[Module] = &[
     module("community.general.nmcli", Compares, Full).named_by_name().when(&[condition(
         &[OneOf("state", &["up", "down"])],
         Changed,
-        "says changed of every connection that is there (`state: up`, `state: down`)",
+        "reports every existing connection as changed (`state: up`, `state: down`)",
         "use `state: present` with `autoconnect`",
     )]),
     module("community.general.one_template", Compares, PARTLY).when(SAYS_CHANGED),
@@ -123,12 +145,24 @@ pub(super) const COLLECTIONS: &[Module] = &[
     module("community.general.pacemaker_cluster", Compares, Full).named_by_name().when(DID_NOT_LOOK),
     module("community.general.pacemaker_resource", Compares, Full).named_by_name().when(DID_NOT_LOOK),
     module("community.general.pacemaker_stonith", Compares, Full).named_by_name().when(DID_NOT_LOOK),
+    module("community.general.packet_project", Compares, Full).when(DID_NOT_LOOK),
+    module("community.general.packet_volume", Compares, Full).when(DID_NOT_LOOK),
+    module("community.general.packet_volume_attachment", Compares, Full).when(DID_NOT_LOOK),
+    module("community.general.pacman", Compares, Full).named_by_name().when(&[
+        no_state(&[Missing(&["name", "package", "pkg", "upgrade"])]),
+        condition(
+            &[True("update_cache")],
+            Changed,
+            "says changed whatever is installed (`update_cache`)",
+            "give `update_cache` a task of its own",
+        ),
+    ]),
     module("community.general.pagerduty_alert", Action, SENDS),
     module("community.general.pagerduty_change", Action, SENDS),
     module("community.general.pipx", Compares, Full).named_by_name().when(&[condition(
         &[Given(&["state"]), NotOneOf("state", &["install", "present"])],
         Unchanged,
-        "says \"not changed\" in check mode without having looked, with this `state`",
+        "reports \"not changed\" in check mode without looking, with this `state`",
         "use `state: present`",
     )]),
     module("community.general.portage", Compares, Full).named_by_name().when(&[condition(
@@ -154,10 +188,13 @@ pub(super) const COLLECTIONS: &[Module] = &[
     module("community.general.telegram", Action, SENDS),
     module("community.general.twilio", Action, SENDS),
     module("community.general.wakeonlan", Action, SENDS),
+    module("community.general.xbps", Compares, Full)
+        .named_by_name()
+        .when(&[no_state(&[Missing(&["name", "pkg", "package", "upgrade"])])]),
     module("community.general.zfs", Compares, PARTLY).when(&[condition(
         &[],
         Changed,
-        "may say changed of what is as it should be, by its own documentation",
+        "may report a change where nothing differs, according to its documentation",
         "",
     )]),
     module("community.general.zpool", Compares, NotInFull("it runs only those subcommands that can run dry")),
@@ -173,18 +210,57 @@ pub(super) const COLLECTIONS: &[Module] = &[
     module("community.hashi_vault.vault_kv2_write", Compares, PARTLY).when(&[condition(
         &[NotTrue("read_before_write")],
         Both,
-        "says changed without having looked, in check mode",
+        "reports a change in check mode without looking",
         "set `read_before_write: true`",
     )]),
     module("community.hashi_vault.vault_login", Compares, PARTLY).when(SAYS_CHANGED),
     module("community.hashi_vault.vault_pki_generate_certificate", Compares, PARTLY).when(SAYS_CHANGED),
     module("community.hashi_vault.vault_token_create", Compares, PARTLY).when(SAYS_CHANGED),
     module("community.hashi_vault.vault_write", Compares, PARTLY).when(SAYS_CHANGED),
+    module("community.mysql.mysql_db", Compares, Full).when(&[
+        condition(
+            &[Given(&["encoding", "collation"])],
+            Unchanged,
+            "does not look at the encoding of a database that is there (`encoding`, `collation`)",
+            "remove `encoding` and `collation`",
+        ),
+        condition(
+            &[OneOf("state", &["dump", "import"])],
+            Changed,
+            "says changed whatever is there, with this `state`",
+            "",
+        ),
+    ]),
     module("community.postgresql.postgresql_copy", Compares, PARTLY).when(GUESSES),
+    module("community.postgresql.postgresql_db", Compares, Full).when(&[condition(
+        &[OneOf("state", &["dump", "restore"])],
+        Unchanged,
+        "says \"not changed\" in check mode without having looked, with this `state`",
+        "",
+    )]),
+    module("community.postgresql.postgresql_idx", Compares, Full).when(&[condition(
+        &[Given(&["columns", "column", "idxtype", "cond"])],
+        Unchanged,
+        "looks only whether there is an index of this name",
+        "",
+    )]),
+    module("community.postgresql.postgresql_pg_hba", Compares, Full).when(IGNORES_MODE),
     module("community.postgresql.postgresql_query", Reads, Full).when(&[condition(
         ALWAYS,
         Changed,
         "would change rows, and nothing tells whether they are as they should be",
+        "",
+    )]),
+    module("community.postgresql.postgresql_sequence", Compares, Full).when(&[condition(
+        &[Given(&["data_type", "increment", "minvalue", "min", "maxvalue", "max", "start", "cache", "cycle"])],
+        Unchanged,
+        "looks at the name, the owner and the schema of a sequence that is there, and at nothing else",
+        "",
+    )]),
+    module("community.postgresql.postgresql_table", Compares, Full).when(&[condition(
+        &[Given(&["columns", "like", "including", "unlogged"])],
+        Unchanged,
+        "does not look at the columns of a table that is there",
         "",
     )]),
     module("community.postgresql.postgresql_tablespace", Compares, PARTLY).when(GUESSES),

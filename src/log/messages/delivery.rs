@@ -11,9 +11,9 @@ use crate::verdict::explain::hosts;
 pub fn payloads(payloads: &Payloads, dry_run: bool) -> Vec<Line> {
     let texts: Vec<String> = payloads.texts.values().cloned().collect();
     let mut lines = match texts.as_slice() {
-        [] => vec![Line::new(Tone::Step, "[3/4] Payload: none, nothing is claimed")],
+        [] => vec![Line::new(Tone::Step, "[3/4] No payload: the status is UNKNOWN")],
         [text] => vec![Line::new(Tone::Step, format!("[3/4] Payload: {text}"))],
-        texts => vec![Line::new(Tone::Step, format!("[3/4] Payloads, one for each of {} hosts:", texts.len()))],
+        texts => vec![Line::new(Tone::Step, format!("[3/4] Payloads for {} hosts:", texts.len()))],
     };
     if texts.len() > 1 && dry_run {
         lines.extend(texts.iter().map(|text| Line::new(Tone::Plain, format!("        {text}"))));
@@ -21,7 +21,7 @@ pub fn payloads(payloads: &Payloads, dry_run: bool) -> Vec<Line> {
         lines.extend(listed("", &texts));
     }
     if let (false, Some(unknown)) = (texts.is_empty(), hosts(&payloads.unknown)) {
-        lines.push(Line::new(Tone::Error, format!("nothing is claimed for {unknown}; the reasons stand above")));
+        lines.push(Line::new(Tone::Error, format!("no payload for {unknown}: the status is UNKNOWN, see above")));
     }
     lines
 }
@@ -41,12 +41,12 @@ pub fn progress(progress: &Progress<'_>) -> Vec<Line> {
     match progress {
         Progress::Retry { server, attempt, failure, pause } => {
             let whose = server.map(|server| format!("{server}: ")).unwrap_or_default();
-            let next = format!("; next attempt in {:.1} s", pause.as_secs_f64());
+            let next = format!("; trying again in {:.1} s", pause.as_secs_f64());
             vec![Line::new(Tone::Warning, format!("        {whose}attempt {attempt}: {}{next}", failed(failure)))]
         }
         Progress::Said { server, line } => {
             let whose = server.map(|server| format!("{server}: ")).unwrap_or_default();
-            vec![Line::new(Tone::Plain, format!("        {whose}the server says: {line}"))]
+            vec![Line::new(Tone::Plain, format!("        {whose}the status server says: {line}"))]
         }
         Progress::Undelivered { server, failure, attempts } => {
             let whose = server.map(|server| format!(" of {server}")).unwrap_or_default();
@@ -63,10 +63,10 @@ pub fn progress(progress: &Progress<'_>) -> Vec<Line> {
                 Line::new(
                     Tone::Error,
                     format!(
-                        "cannot deliver the status of {count}: the time was over before they were tried: {servers}"
+                        "cannot deliver the status of {count}, because `retry_for` was over before they were tried: {servers}"
                     ),
                 ),
-                Line::new(Tone::Remedy, "  hint: mend what failed above, or raise `retry_for`"),
+                Line::new(Tone::Remedy, "  hint: fix the failure above, or raise `retry_for`"),
             ]
         }
     }
@@ -88,7 +88,7 @@ fn failed(failure: &Failure) -> String {
     match &failure.peer {
         Peer::StatusServer | Peer::Loopback => failed_at_server(failure),
         Peer::Proxy(proxy) => failed_at_proxy(failure, &named(proxy)),
-        Peer::ThroughProxy(proxy) => format!("{}; it came through {}", failed_at_server(failure), named(proxy)),
+        Peer::ThroughProxy(proxy) => format!("{}; the answer came through {}", failed_at_server(failure), named(proxy)),
     }
 }
 
@@ -98,24 +98,24 @@ fn named(NamedProxy { url, variable }: &NamedProxy) -> String {
 
 fn failed_at_server(Failure { kind, cause, .. }: &Failure) -> String {
     match kind {
-        FailureKind::Dns => "the server's name does not resolve".to_owned(),
+        FailureKind::Dns => "the host name cannot be resolved".to_owned(),
         FailureKind::Connection => format!("the connection failed: {cause}"),
-        FailureKind::Timeout => "no answer in time".to_owned(),
+        FailureKind::Timeout => "the server did not answer in time".to_owned(),
         FailureKind::Certificate => format!("the server is not trusted: {cause}"),
         FailureKind::Handshake => format!("the TLS handshake failed: {cause}"),
-        FailureKind::Protocol => format!("the exchange failed: {cause}"),
+        FailureKind::Protocol => format!("the request failed: {cause}"),
         FailureKind::Status(status) => format!("HTTP {status}: {cause}"),
     }
 }
 
 fn failed_at_proxy(Failure { kind, cause, .. }: &Failure, proxy: &str) -> String {
     match kind {
-        FailureKind::Dns => format!("the name of {proxy} does not resolve"),
+        FailureKind::Dns => format!("the host name of {proxy} cannot be resolved"),
         FailureKind::Connection => format!("the connection to {proxy} failed: {cause}"),
         FailureKind::Timeout => format!("{proxy} did not answer in time"),
         FailureKind::Certificate => format!("{proxy} is not trusted: {cause}"),
         FailureKind::Handshake => format!("the TLS handshake with {proxy} failed: {cause}"),
-        FailureKind::Protocol => format!("the exchange with {proxy} failed: {cause}"),
+        FailureKind::Protocol => format!("the request to {proxy} failed: {cause}"),
         FailureKind::Status(407) => format!("{proxy} asks for a user and password (HTTP 407)"),
         FailureKind::Status(status) => format!("{proxy} answers HTTP {status}: {cause}"),
     }
@@ -130,10 +130,10 @@ fn to_check(failure: &Failure) -> String {
             format!("`{variable}` of this step or its agent; or list the status server's host in `NO_PROXY`")
         }
         (Peer::ThroughProxy(NamedProxy { variable, .. }), kind) => {
-            format!("{}; if the proxy itself has answered, check `{variable}`", to_check_of_server(kind))
+            format!("{}; if the answer is the proxy's own, check `{variable}`", to_check_of_server(kind))
         }
         (Peer::Loopback, FailureKind::Connection) => {
-            "that the status server runs, its port, and that `gitops_status_server_url` is right: inside a container, \
+            "that the status server is running, its port, and that `gitops_status_server_url` is right: inside a container, \
              localhost is the container itself"
                 .to_owned()
         }
@@ -143,9 +143,9 @@ fn to_check(failure: &Failure) -> String {
 
 fn to_check_of_server(kind: FailureKind) -> &'static str {
     match kind {
-        FailureKind::Dns => "the host name in `gitops_status_server_url`, and that this step may use the cluster's DNS",
+        FailureKind::Dns => "the host name in `gitops_status_server_url`, and that this step can use the cluster's DNS",
         FailureKind::Connection => {
-            "that the status server runs, its port, and that a network policy lets this step reach it"
+            "that the status server is running, its port, and that network policies let this step reach it"
         }
         FailureKind::Timeout => {
             "that the status server is not overloaded and no firewall drops packets; or raise `http_timeout`"
@@ -158,7 +158,7 @@ fn to_check_of_server(kind: FailureKind) -> &'static str {
         }
         FailureKind::Protocol => "that `gitops_status_server_url` is the status server, with the right scheme and port",
         FailureKind::Status(300..=399) => {
-            "`gitops_status_server_url`: write the address it redirects to, and mind that it may be a login page"
+            "`gitops_status_server_url`: write the address that it redirects to, unless that is a login page"
         }
         FailureKind::Status(401 | 403 | 407) => "`status_server_token`, or the user and password of the URL",
         FailureKind::Status(404 | 405) => "the path of `gitops_status_server_url`; /api/status is added to it",
@@ -166,8 +166,8 @@ fn to_check_of_server(kind: FailureKind) -> &'static str {
             "the status server's own log, and its load; or raise `retry_for`"
         }
         FailureKind::Status(422) => {
-            "what the status server says: a clock may be more than five minutes ahead, or a name may be one it refuses"
+            "what the status server says: a clock may be more than five minutes ahead, or it may refuse a name"
         }
-        FailureKind::Status(_) => "that the status server and this plugin speak the same version of the payload",
+        FailureKind::Status(_) => "that the status server accepts the payload of this version of the plugin",
     }
 }

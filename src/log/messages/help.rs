@@ -19,7 +19,7 @@ pub fn answer(argument: &str) -> Result<Vec<Line>, Vec<Line>> {
         }
         other => Err(vec![Line::new(
             Tone::Error,
-            format!("`{other}` is not understood; everything is set by PLUGIN_* variables, which --help lists"),
+            format!("unknown argument `{other}`; the settings are PLUGIN_* variables, which --help lists"),
         )]),
     }
 }
@@ -77,7 +77,7 @@ fn wrapped(text: &str, width: usize) -> Vec<String> {
 pub fn problems(problems: &[String]) -> Vec<Line> {
     let mut lines = vec![Line::new(Tone::Error, "invalid settings:")];
     lines.extend(problems.iter().map(|problem| Line::new(Tone::Error, format!("  {problem}"))));
-    lines.push(Line::new(Tone::Error, "nothing was run and nothing was sent"));
+    lines.push(Line::new(Tone::Error, "nothing was run, and nothing was sent"));
     lines
 }
 
@@ -93,7 +93,7 @@ pub fn internal_error(place: Option<String>) -> Vec<Line> {
         Line::new(Tone::Error, format!("error: internal error at {place}")),
         Line::new(
             Tone::Remedy,
-            "  hint: this is a bug of plugin-gitops-status, please report the place; the run was ended and nothing is claimed",
+            "  hint: this is a bug in plugin-gitops-status, please report it; the run was ended, and no status was sent",
         ),
     ]
 }

@@ -17,19 +17,19 @@ pub fn judged(settings: &Settings, verdict: &Verdict, seen: &Evidence) -> Vec<Li
     lines.extend(drift(verdict));
     lines.extend(repaired(settings, seen));
     if let Some(hosts) = hosts(&verdict.unseen) {
-        lines.push(warning(&format!("OUT_OF_SYNC is stated for {hosts}, and no task looked at it")));
+        lines.push(warning(&format!("the playbook states OUT_OF_SYNC for {hosts}, but no task looked at it")));
     }
     let ignored: Vec<String> = verdict
         .hosts
         .iter()
         .flat_map(|(host, verdict)| verdict.ignored.iter().map(move |name| format!("{host}  {}", name.as_str())))
         .collect();
-    lines.extend(listed("ignored, it differs: ", &ignored));
+    lines.extend(listed("differs, but ignored: ", &ignored));
     let ignored = &seen.ignored;
-    lines.extend(listed("task not counted: ", &ignored.tasks.iter().cloned().collect::<Vec<_>>()));
-    lines.extend(listed("play not counted: ", &ignored.plays.iter().cloned().collect::<Vec<_>>()));
+    lines.extend(listed("ignored task: ", &ignored.tasks.iter().cloned().collect::<Vec<_>>()));
+    lines.extend(listed("ignored play: ", &ignored.plays.iter().cloned().collect::<Vec<_>>()));
     for UnusedGlob { setting, glob } in &ignored.unused {
-        lines.push(warning(&format!("`{setting}` holds `{glob}`, which matched nothing; check the name or remove it")));
+        lines.push(warning(&format!("`{glob}` in `{setting}` matched nothing; check the name, or remove it")));
     }
     if !verdict.complete() {
         lines.extend(unverified(settings, verdict));
@@ -40,7 +40,7 @@ pub fn judged(settings: &Settings, verdict: &Verdict, seen: &Evidence) -> Vec<Li
 /// Why the check is not complete, and what to write to ignore that.
 fn unverified(settings: &Settings, verdict: &Verdict) -> Vec<Line> {
     let heading = match verdict.status {
-        SyncStatus::OutOfSync { .. } => "The check is not complete, more may differ:",
+        SyncStatus::OutOfSync { .. } => "The check is incomplete, and more may differ, because:",
         SyncStatus::Synced | SyncStatus::Unknown if settings.report.per_host => {
             "The status of some hosts is unknown because:"
         }
@@ -100,11 +100,11 @@ fn to_paste(waivers: &Waivers) -> Vec<Line> {
     if count == 0 {
         return Vec::new();
     }
-    let all = if waivers.incomplete { "the others" } else { "all of this" };
+    let all = if waivers.incomplete { "the rest" } else { "all of this" };
     let mended = match waivers.better_mended {
         0 => String::new(),
-        1 => " (a change of the playbook would be better for 1 of them)".to_owned(),
-        mended => format!(" (a change of the playbook would be better for {mended} of them)"),
+        1 => " (for 1 of them, a change of the playbook is better)".to_owned(),
+        mended => format!(" (for {mended} of them, a change of the playbook is better)"),
     };
     let what = counted(count, if waivers.plays.is_empty() { "task" } else { "item" });
     let mut lines = vec![Line::new(Tone::Remedy, format!("  to ignore {all}, paste {what} into `settings:`{mended}"))];
@@ -152,5 +152,8 @@ fn repaired(settings: &Settings, seen: &Evidence) -> Vec<Line> {
     let entries: BTreeSet<String> = names
         .map(|(host, name)| format!("{host}  {}", name.relative_to(settings.report.relative_to.as_deref()).as_str()))
         .collect();
-    listed("put right by this run (`check_mode: false`): ", &entries.into_iter().collect::<Vec<_>>())
+    listed("fixed by this run (`check_mode: false`): ", &entries.into_iter().collect::<Vec<_>>())
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,20 +15,20 @@ pub fn hint(reason: &Reason) -> Option<String> {
     let words = match reason {
         Reason::NotStarted(_) | Reason::Cancelled { .. } => return None,
         Reason::TimedOut { .. } => {
-            "raise `timeout`, or find out what the task waits for; \
-             `ansible_env: {ANSIBLE_TASK_TIMEOUT: \"60\"}` ends it on a host that hangs, so that the others are judged"
+            "raise `timeout`, or find out what the task is waiting for; \
+             with `ansible_env: {ANSIBLE_TASK_TIMEOUT: \"60\"}`, a host that hangs does not affect the others"
         }
-        Reason::Killed { .. } => "look for an out-of-memory kill on the agent, or for who else ended it",
+        Reason::Killed { .. } => "check whether the agent ran out of memory, or what else killed it",
         Reason::ExitCode(_) | Reason::PlaybookUnfinished { .. } | Reason::PlaybookNotRun { .. } => {
             "see Ansible's own error above"
         }
         Reason::NoEvents => {
             "look for a warning about a callback above; check `callback_plugins` and ANSIBLE_* settings"
         }
-        Reason::EventsDamaged(_) => "check the space left where TMPDIR points to, then run the step again",
-        Reason::CallbackFailed => "this is a defect of the plugin; please report it with this log",
+        Reason::EventsDamaged(_) => "check the free space in TMPDIR, then run the step again",
+        Reason::CallbackFailed => "this is a bug in the plugin, please report it with this log",
         Reason::NotInCheckMode { .. } => {
-            "remove what turns check mode off from `args`, or set `check: false` and print markers"
+            "remove what turns check mode off from `args`, or set `check: false` and print SYNC_STATUS"
         }
         Reason::LimitNotAsked { .. } => "move the limit from `args` into the setting `limit`, or remove it",
         Reason::TagsNotAsked { .. } => {
@@ -39,48 +39,48 @@ pub fn hint(reason: &Reason) -> Option<String> {
         }
         Reason::StartAtTask { .. } => "remove --start-at-task from `args`",
         Reason::Step => "remove --step from `args`",
-        Reason::NoPlay => "remove --syntax-check and --list-... from `args`, and check that the playbook holds a play",
-        Reason::NoHost => "name the servers in `inventory`; the implicit localhost is only the place the check runs at",
-        Reason::PlayMatchedNoHost { .. } => "fill its group in the inventory, or ignore it if it is meant to be empty",
+        Reason::NoPlay => {
+            "remove --syntax-check and --list-... from `args`, and check that the playbook contains a play"
+        }
+        Reason::NoHost => "list the servers in `inventory`; the implicit localhost is not one of them",
+        Reason::PlayMatchedNoHost { .. } => {
+            "add hosts to its group in the inventory, or ignore the play as below if the group may be empty"
+        }
         Reason::PatternMatchedNothing { .. } => {
-            "correct the name, or add it to the inventory; or ignore the play if it is meant to match no host"
+            "correct the name, or add it to the inventory; or ignore the play as below if it may match no host"
         }
         Reason::LimitMatchedNothing { .. } => "correct the name in `limit`, or add it to the inventory",
         Reason::PlayHostsUnknown { source, .. } => return Some(of_source(source)),
         Reason::PromptNotAnswered { variable } => return Some(answer_prompt(variable)),
         Reason::PlayNotInCheckMode { .. } => {
-            "set `check_mode: false` on tasks that only read, instead of the play; or set `check: false` and print markers"
+            "set `check_mode: false` on tasks that only read, instead of the play; or set `check: false` and print SYNC_STATUS"
         }
-        Reason::EndedEarly { .. } => {
-            "put a `when` on the tasks instead, so that what is skipped is skipped for a reason"
-        }
+        Reason::EndedEarly { .. } => "set `when` on the tasks instead, so that each skipped task has a reason",
         Reason::HostTookNoPart { .. } | Reason::HostNotInRecap | Reason::FailureInRecap => {
             "see Ansible's output above for what ended the play early"
         }
         Reason::HostKeyNotChecked { by: KeyCheckBypass::SshArgs } => {
-            "that variable replaces what this step tells ssh: rename it to `ansible_ssh_common_args`"
+            "the variable replaces the plugin's ssh options; rename it to `ansible_ssh_common_args`"
         }
         Reason::HostKeyNotChecked { by: KeyCheckBypass::ConnectionPlugin(_) } => {
-            "that connection plugin does not read `ssh_known_hosts`: connect by ssh, or check the host in a step without it"
+            "this connection plugin does not use `ssh_known_hosts`; use `connection: ssh`, or check the host in another step"
         }
         Reason::SharedConnection { .. } => {
-            "remove the control path from that variable, or write ControlPath=none: this step has masters of its own"
+            "remove ControlPath from the variable, or set it to none; the plugin manages its own ControlMaster"
         }
-        Reason::EndedByOthers { .. } => {
-            "fix the failing host; without it, or without `any_errors_fatal`, this one can be judged"
-        }
+        Reason::EndedByOthers { .. } => "fix the failing host, or remove `any_errors_fatal`",
         Reason::NothingVerified => {
-            "let the playbook manage something on it, leave the host out with `limit`, or print SYNC_STATUS markers"
+            "add a task that manages something on it, exclude the host with `limit`, or print SYNC_STATUS"
         }
         Reason::NothingLooked => "let a task read the host's files (stat, slurp, command) before the status is stated",
         Reason::NoStatement => {
-            "let a `debug` task print SYNC_STATUS=SYNCED or SYNC_STATUS=OUT_OF_SYNC on each host, or one `run_once` for all"
+            "let a `debug` task print SYNC_STATUS=SYNCED or SYNC_STATUS=OUT_OF_SYNC on each host, or once with `run_once`"
         }
         Reason::BrokenStatement { .. } => {
             "print SYNC_STATUS once for each host, and DRIFTED_FILES only with OUT_OF_SYNC"
         }
-        Reason::Contradicted { .. } => "correct what the playbook compares, or what it states",
-        Reason::StatedForAll { .. } => "let each host state its own result, or turn `per_host` off",
+        Reason::Contradicted { .. } => "correct what the playbook compares, or the status that it states",
+        Reason::StatedForAll { .. } => "let each host state its own result, or set `per_host: false`",
         Reason::Task { why, .. } => return Some(of_task(why)),
     };
     Some(words.to_owned())
@@ -92,21 +92,21 @@ fn of_task(why: &WhyUnverified) -> String {
         WhyUnverified::AnswerNoProof(condition) if condition.hint.is_empty() => "ignore it as below",
         WhyUnverified::AnswerNoProof(condition) => return or_ignore(condition.hint),
         WhyUnverified::Unreachable(WhyUnreachable::HostKeyUnknown) => {
-            return "its host key is not known here: add its line to `ssh_known_hosts`, once you have compared the \
-                    fingerprint with the server's own"
+            return "its host key is unknown: compare the fingerprint with the server's own, then add its line to \
+                    `ssh_known_hosts`"
                 .to_owned();
         }
         WhyUnverified::Unreachable(WhyUnreachable::HostKeyChanged) => {
-            return "its host key is not the known one: if the server was set up anew, correct `ssh_known_hosts`; \
-                    if not, somebody may sit in between"
+            return "its host key has changed: if the server was reinstalled, correct `ssh_known_hosts`; \
+                    if not, somebody may be intercepting the connection"
                 .to_owned();
         }
         WhyUnverified::Unreachable(WhyUnreachable::AuthRefused | WhyUnreachable::Other) => {
-            return "check that the host is up, and that user, key and known host are right; or leave it out with `limit`"
+            return "check that the host is up, and that user, key and host key are right; or exclude it with `limit`"
                 .to_owned();
         }
         WhyUnverified::Failed(WhyFailed::SudoWantsTerminal) => {
-            return "sudo on it wants a terminal (`requiretty`), which a pipelined task has not: \
+            return "its sudo requires a terminal (`requiretty`), which does not work with pipelining: \
                     set `ansible_env: {ANSIBLE_PIPELINING: \"false\"}`"
                 .to_owned();
         }
@@ -120,7 +120,7 @@ fn of_task(why: &WhyUnverified) -> String {
         }
         WhyUnverified::ItemsMissing => return "see Ansible's output above for what ended the loop early".to_owned(),
         WhyUnverified::FailureHidden | WhyUnverified::FailureCensored => {
-            "narrow its `failed_when` to the answers that are fine"
+            "let its `failed_when` accept only the errors that are expected"
         }
         WhyUnverified::ArgumentOnCheckMode => "remove ansible_check_mode from its loop and its arguments",
         WhyUnverified::SkippedInCheckMode => {
@@ -130,26 +130,24 @@ fn of_task(why: &WhyUnverified) -> String {
             "if it only reads, set `check_mode: false` on it; if not, take it out of the block"
         }
         WhyUnverified::SkippedByCheckModeWhen => "remove ansible_check_mode from its `when`",
-        WhyUnverified::SkippedItself => "see what it says, and install what it needs to look",
-        WhyUnverified::SkipCensored => "remove `no_log` from what needs none",
+        WhyUnverified::SkippedItself => "read its message, and install what it needs",
+        WhyUnverified::SkipCensored => "remove `no_log` where it is not needed",
         WhyUnverified::LoopFoundNothing(EmptyLoop::Files) => "check the path of the glob",
         WhyUnverified::LoopFoundNothing(EmptyLoop::Found) => "check the paths that `find` looks at",
         WhyUnverified::LoopFoundNothing(EmptyLoop::FirstFound) => {
-            "check the paths, or write `skip: true` where none of them has to be there"
+            "check the paths, or set `skip: true` if none of them has to exist"
         }
-        WhyUnverified::LoopFoundNothing(EmptyLoop::ErrorsIgnored) => "remove what ignores the errors of its lookup",
+        WhyUnverified::LoopFoundNothing(EmptyLoop::ErrorsIgnored) => "do not ignore the errors of its lookup",
         WhyUnverified::JobNotAwaited => "wait for it with `async_status`",
         WhyUnverified::TouchedAgain => "set `access_time: preserve` and `modification_time: preserve`",
         WhyUnverified::NothingToCopy => "check the path, and that the checkout is complete (submodules, LFS)",
         WhyUnverified::LoneFile => "copy the file itself, by its full path",
         WhyUnverified::Disclaimed => "see its warning above",
         WhyUnverified::ExitCodeNoAnswer(_) => {
-            "name each exit code that is an answer in its `changed_when` or `failed_when`, such as `rc == 1`"
+            "list the expected exit codes in its `changed_when` or `failed_when`, such as `rc == 1`"
         }
-        WhyUnverified::HandlerAlone => "make a task of it, or let a task that compares something notify it",
-        WhyUnverified::ChangeHidden => {
-            "remove its `changed_when`, or what hides its diff (`diff: false`, `no_log`) where its module shows one"
-        }
+        WhyUnverified::HandlerAlone => "make it a task, or let a task that compares something notify it",
+        WhyUnverified::ChangeHidden => "remove its `changed_when`, or what hides its diff (`diff: false`, `no_log`)",
     };
     or_ignore(words)
 }

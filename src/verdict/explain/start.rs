@@ -8,14 +8,14 @@ pub(super) fn not_started(why: &NotStarted) -> String {
     match why {
         NotStarted::Missing(missing) => self::missing(missing),
         NotStarted::DamagedKey => {
-            "`ssh_private_key` is damaged, ssh-keygen cannot read it; store the whole file as it was made".to_owned()
+            "`ssh_private_key` is damaged: ssh-keygen cannot read it; store the complete file, unchanged".to_owned()
         }
         NotStarted::Program { program, problem } => match problem {
             ProgramProblem::NotOnPath => format!(
                 "`{program}` is not on PATH; use the plugin's image, or install ansible-core where this step runs"
             ),
             ProgramProblem::NotExecutable => {
-                format!("`{program}` on PATH may not be executed; check its mode and owner")
+                format!("`{program}` on PATH is not executable; check its mode and owner")
             }
             ProgramProblem::ArgumentsTooLarge => format!(
                 "`{program}` cannot be started: the environment and arguments are too large; pass fewer or shorter variables"
@@ -25,10 +25,10 @@ pub(super) fn not_started(why: &NotStarted) -> String {
         NotStarted::NotInstalled { requirements, how } => {
             let how = match how {
                 InstallFailure::Exited(code) => format!("exited with code {code}"),
-                InstallFailure::Killed(signal) => format!("was ended by signal {signal}"),
-                InstallFailure::TimedOut => "was not over within `timeout`".to_owned(),
+                InstallFailure::Killed(signal) => format!("was killed by signal {signal}"),
+                InstallFailure::TimedOut => "took longer than `timeout`".to_owned(),
             };
-            format!("`{ANSIBLE_GALAXY}` {how} while it installed what `{requirements}` lists; see its own error above")
+            format!("`{ANSIBLE_GALAXY}` {how} while installing `{requirements}`; see its own error above")
         }
     }
 }

@@ -44,6 +44,11 @@ impl Sshd {
         self.read("port").trim().parse().unwrap()
     }
 
+    /// The variables with which an inventory reaches it.
+    pub fn inventory_variables(&self) -> String {
+        format!("ansible_host=127.0.0.1 ansible_port={} ansible_python_interpreter=/usr/bin/python3", self.port())
+    }
+
     /// How many times somebody logged in.
     pub fn logins(&self) -> usize {
         self.read("log").lines().filter(|line| line.starts_with("Accepted ")).count()

@@ -130,3 +130,31 @@ fn other_paths_and_methods_are_told_so() {
     );
     assert_eq!((server.get("/healthz").code, server.get("/livez").code), (200, 200));
 }
+
+#[test]
+fn the_examples_use_options_that_there_are() {
+    let help = std::process::Command::new(env!("CARGO_BIN_EXE_gitops-status-server")).arg("--help").output().unwrap();
+    let help = String::from_utf8(help.stdout).unwrap();
+    let options = |text: &str| -> std::collections::BTreeSet<String> {
+        let words = text.split(|c: char| !(c.is_ascii_lowercase() || c == '-'));
+        words.filter(|word| word.len() > 3 && word.starts_with("--")).map(str::to_owned).collect()
+    };
+    let read = |path: &str| std::fs::read_to_string(format!("{}/{path}", env!("CARGO_MANIFEST_DIR"))).unwrap();
+    let readme = read("README.md");
+    let rows: String = readme.lines().filter(|line| line.starts_with("| `--")).collect();
+    let known = options(&help);
+    assert_eq!(
+        options(&rows),
+        known.iter().filter(|name| !["--help", "--version"].contains(&name.as_str())).cloned().collect()
+    );
+    for (path, mark) in [
+        ("../grafana/docker-compose.yml", "command:"),
+        ("../kubernetes/status-server.yaml", "args:"),
+        ("../../Dockerfile", "CMD [\"--listen"),
+    ] {
+        let text = read(path);
+        let line = text.lines().find(|line| line.trim_start().starts_with(mark)).unwrap();
+        let used = options(line);
+        assert!(used.len() > 1 && used.is_subset(&known), "{path}: {line}");
+    }
+}
