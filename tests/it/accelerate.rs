@@ -173,12 +173,13 @@ const PARENTS: &str = "    - probe: {do: parent}
       register: under_its_name
       connection: ssh
     - debug: {msg: \"parents: {{ [one, other, under_its_name] | map(attribute='parent') | unique | length }}\"}
+    - debug: {msg: \"numbers: {{ [one, other, under_its_name] | map(attribute='random') | unique | length }}\"}
     - copy: {content: x, dest: \"{{ lookup('env', 'TARGET') }}/managed\"}
 ";
 
 fn the_modules_of_a_server_share_a_python() {
     let server = Accelerated::start(PARENTS);
-    server.run().expect_code(0).expect_log("parents: 1").expect_log("Result: SYNCED");
+    server.run().expect_code(0).expect_log("parents: 1").expect_log("numbers: 3").expect_log("Result: SYNCED");
     server.without().run().expect_code(0).expect_log("parents: 3").expect_log("Result: SYNCED");
     // What the user says of pipelining stands, and without it there is no module to pass on.
     let without = server.step.again().setting("ansible_env", r#"{"ANSIBLE_PIPELINING":"false"}"#);

@@ -116,8 +116,9 @@ class Files:
                 for name in COMMON:
                     if name in payload.files:
                         importlib.import_module(name)
-        except Exception:
-            warned = True
+        except (Exception, SystemExit):
+            warned = True  # such as a Python that is too old
+        sys.stdout.flush()  # or each child would print what was printed here
         sys.meta_path.remove(self)
         for name in [name for name in sys.modules if name.partition(".")[0] == "ansible"]:
             self.imported[name] = payload.files.get(name)

@@ -26,22 +26,42 @@ STORE, DROP, RUN, OUT, ERR, EXIT, NOT_STARTED = range(1, 8)
 CHUNK = 65536
 IDLE = 600  # seconds without a module after which this process ends by itself
 PARENT = set()  # names of modules that a child got from its parent
-# What a new login or a new Python would read; when one of these changes, only a new login will do.
+# What a new login, a new Python or a library that `imports.py` loads would read; when one of these changes, only a new
+# login will do. Of a directory in `/etc`, that is each file.
 READ_AT_LOGIN = """/etc/passwd /etc/group /etc/shadow /etc/environment /etc/profile /etc/profile.d /etc/bash.bashrc
-/etc/login.defs /etc/nsswitch.conf /etc/localtime /etc/locale.conf /etc/default/locale /etc/ld.so.cache
-/etc/ld.so.preload /etc/pam.d /etc/security /etc/security/limits.conf /etc/security/limits.d /etc/sudoers
-/etc/sudoers.d /etc/zsh ~/.bashrc ~/.bash_profile ~/.profile ~/.zshenv ~/.cshrc ~/.ssh/environment ~/.ssh/rc""".split()
+/etc/login.defs /etc/nsswitch.conf /etc/localtime /etc/locale.conf /etc/default/locale /usr/lib/locale/locale-archive
+/etc/ld.so.cache /etc/ld.so.preload /etc/pam.conf /etc/pam.d /etc/security /etc/security/limits.d /etc/sudoers
+/etc/sudoers.d /etc/zsh /etc/zshenv /etc/selinux/config /etc/ssl/openssl.cnf /etc/pki/tls/openssl.cnf
+/etc/crypto-policies/back-ends ~/.bashrc ~/.bash_profile ~/.profile ~/.zshenv ~/.cshrc ~/.pam_environment
+~/.ssh/environment ~/.ssh/rc""".split()
 READ_AT_LOGIN = [os.path.expanduser(path) for path in READ_AT_LOGIN] + [sys.executable] + sys.path
+LISTED = [path for path in READ_AT_LOGIN if path.startswith("/etc/") and os.path.isdir(path)]
+try:
+    BEGAN_IN = os.getcwd()
+except OSError:
+    BEGAN_IN = None  # it is gone already
 
 
 def read_at_login():
+    paths = READ_AT_LOGIN[:]
+    for folder in LISTED:
+        try:
+            paths += [folder + "/" + name for name in sorted(os.listdir(folder))]
+        except OSError:
+            pass  # it is not this user's to read
     found = []
-    for path in READ_AT_LOGIN:
+    for path in paths:
         try:
             status = os.stat(path)
-            found.append((status.st_ino, status.st_size, status.st_mtime))
+            found.append((path, status.st_ino, status.st_size, status.st_mtime))
         except OSError:
-            found.append(None)
+            found.append((path, None))
+    try:
+        # A new login begins in what has this name by then.
+        folder = os.stat(BEGAN_IN)
+        found.append((folder.st_dev, folder.st_ino))
+    except (OSError, TypeError):
+        pass
     return found
 
 

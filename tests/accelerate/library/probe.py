@@ -1,13 +1,21 @@
 #!/usr/bin/python
 """Says what a module finds itself in, or does what no module should do."""
 import atexit
+import gc
+import locale
+import logging
 import os
+import platform
+import random
 import resource
 import signal
+import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
+import warnings
 
 from ansible.module_utils.basic import AnsibleModule
 
@@ -52,6 +60,10 @@ def surroundings():
         "main": sorted(name for name in vars(sys.modules["__main__"]) if not name.startswith("__")),
         "basic": ["_payload.zip/ansible/module_utils/basic.py" in path for path in (
             sys.modules["ansible.module_utils.basic"].__file__, AnsibleModule.exit_json.__code__.co_filename)],
+        "python": [
+            tempfile.tempdir, getattr(platform, "_uname_cache", None), locale.setlocale(locale.LC_ALL), str(warnings.filters),
+            logging.root.handlers, socket.getdefaulttimeout(), threading.active_count(), gc.isenabled(), gc.get_threshold(),
+            sys.getrecursionlimit(), sys.getswitchinterval(), resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime],
         "left": LEFT + [hasattr(sys.modules["ansible.module_utils.basic"], "left")],
         "of_children": subprocess.check_output(["sh", "-c", "umask; pwd; ulimit -n"]).decode(),
     }
@@ -93,6 +105,7 @@ def main():
         answer = surroundings()
     elif do == "parent":
         answer["parent"] = os.getppid()
+        answer["random"] = random.random()
     elif do == "leave behind":
         os.chdir("/")
         os.umask(0)

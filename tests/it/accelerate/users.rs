@@ -37,6 +37,8 @@ fn server() -> Result<Accelerated, NotRun> {
         add("group", "checker:x:61001:\nother:x:61002:\nshared:x:61003:checker,other\n", 0o644);
         add("shadow", &["checker", "other"].map(|name| format!("{name}:{HASH}:19000::::::\n")).concat(), 0o640);
         add("sudoers", "Defaults lecture=never, timestamp_timeout=0\nchecker ALL=(ALL:ALL) ALL\n", 0o440);
+        fs::create_dir(accounts.join("sudoers.d")).unwrap();
+        fs::write(accounts.join("sudoers.d/more"), "# more\n").unwrap();
         for folder in ["", "target", "repository"] {
             fs::set_permissions(step.path(folder), Permissions::from_mode(0o755)).unwrap();
         }
@@ -67,11 +69,14 @@ pub fn each_user_and_interpreter_has_a_python() -> Result<(), NotRun> {
     - {{probe: {{do: parent}}, register: another, loop: [1, 2], become: true, vars: {{ansible_python_interpreter: {}}}}}
     - debug: {{msg: \"parents: {{{{ (login.results + root.results + other.results + another.results)
         | map(attribute='parent') | unique | length }}}}\"}}
+    - {{shell: echo '# changed' >> /etc/sudoers.d/more, check_mode: false, changed_when: false, become: true}}
+    - {{probe: {{do: parent}}, register: after, become: true}}
+    - debug: {{msg: \"after a change of the rules: {{{{ root.results[0].parent == after.parent }}}}\"}}
 ",
         another.display()
     ));
     let step = server.step.again().setting("become_password", "a password").setting("user", "checker");
-    step.run().expect_code(0).expect_log("parents: 4");
+    step.run().expect_log("parents: 4").expect_log("after a change of the rules: False");
     server.expect_no_python();
     Ok(())
 }
