@@ -7,6 +7,7 @@ pub(crate) mod cleanup;
 pub mod modules;
 pub mod reported;
 mod private_files;
+mod accelerate;
 pub mod passwd;
 pub mod run_dir;
 pub mod config;

@@ -3,6 +3,7 @@
 //!
 //! The table itself stands in [`ansible_core`] and [`collections`]. A module that is not in it manages something and compares it.
 
+mod not_listed;
 mod row;
 mod ansible_core;
 mod collections;
@@ -245,25 +246,6 @@ impl Module {
     }
 }
 
-/// Modules of any collection that are not in the table.
-const OTHER: Module = Module {
-    name: "",
-    kind: Kind::Compares,
-    check_mode: CheckMode::NotInFull("nothing is known of it"),
-    named_by_name: false,
-    conditions: &[],
-    needs: &[],
-    answers: &[],
-    disclaimers: &[],
-    attributes_hidden: None,
-};
-
-/// Those of them whose name says that they only read.
-const OTHER_READS: Module = Module { kind: Kind::Reads, ..OTHER };
-
-/// Endings of the names of modules that read.
-const READS: [&str; 2] = ["_facts", "_info"];
-
 /// Every module that something is known of.
 pub fn all() -> impl Iterator<Item = &'static Module> {
     ansible_core::CORE.iter().chain(collections::COLLECTIONS)
@@ -271,12 +253,14 @@ pub fn all() -> impl Iterator<Item = &'static Module> {
 
 /// What is known of the module of an action, such as `ansible.builtin.copy`.
 pub fn find(action: &str) -> &'static Module {
+    if is_template(action) {
+        return &not_listed::AT_RUN_TIME;
+    }
     let name = known_name(action);
     let table = if name.contains('.') { collections::COLLECTIONS } else { ansible_core::CORE };
     match table.binary_search_by(|module| module.name.cmp(name)) {
         Ok(place) => &table[place],
-        Err(_) if READS.iter().any(|ending| name.ends_with(ending)) => &OTHER_READS,
-        Err(_) => &OTHER,
+        Err(_) => not_listed::find(name),
     }
 }
 
@@ -336,7 +320,7 @@ mod tests {
 
     #[test]
     fn a_module_that_is_not_in_the_table_compares_or_reads_by_its_name() {
-        assert_eq!(find("acme.site.copy"), &OTHER);
+        assert_eq!(find("acme.site.copy").kind, Kind::Compares);
         assert_eq!(find("community.mysql.mysql_info").kind, Kind::Reads);
         assert_eq!(find("acme_facts").kind, Kind::Reads);
     }
@@ -363,12 +347,22 @@ mod tests {
             ),
             ("git", &[("update", "no")], &[], false, true),
             ("git", &[("force", "true")], &[], false, true),
+            ("file", &[("state", "directory"), ("modification_time", "now")], &[], true, false),
+            ("file", &[("state", "directory"), ("access_time", "preserve")], &[], true, true),
+            ("file", &[("state", "touch"), ("access_time", "now")], &[], true, true),
             ("pip", &[("name", "flask")], &[], true, true),
             ("pip", &[("requirements", "/r.txt")], &[], true, false),
             ("pip", &[("name", "git+https://x/y")], &[], true, false),
             ("pip", &[("name", "x"), ("state", "forcereinstall")], &[], false, false),
         ] {
             assert_eq!(proven(action, args, answer), (unchanged, changed), "{action} {args:?} {answer:?}");
+        }
+    }
+
+    #[test]
+    fn a_module_that_a_template_names_proves_nothing() {
+        for action in ["{{ ansible_pkg_mgr }}", "{% if x %}copy{% else %}git{% endif %}"] {
+            assert_eq!(proven(action, &[], &[]), (false, false), "{action}");
         }
     }
 

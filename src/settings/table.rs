@@ -210,6 +210,8 @@ settings! {
     TIMEOUT "timeout", "duration", Value("10m"), Public, "The maximum duration of the playbook run.";
     FORKS "forks", "number", Words("depends on cores and memory"), Public,
         "The number of hosts that Ansible works on at the same time.";
+    ACCELERATE "accelerate", "bool", Value("false"), Public,
+        "Keeps a Python running on each server during the check, instead of starting one for every task.";
     VERBOSITY "verbosity", "number", Value("0"), Public, "How much Ansible prints: 0 to 6, as -v to -vvvvvv.";
     ANSIBLE_CONFIG "ansible_config", "path", Words("found by Ansible"), Public,
         "The ansible.cfg to use. Ansible does not read one from a directory that every user can write to.";

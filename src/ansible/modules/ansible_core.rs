@@ -4,7 +4,7 @@
 //! where the answer of a check would have been the same on a target that differs, or on one that does not.
 
 use super::CheckMode::{Full, NotInFull};
-use super::Is::{Answered, DestIsDirectory, False, Given, Holds, Missing, NotTrue, OneOf, True};
+use super::Is::{Answered, DestIsDirectory, False, Given, Holds, Missing, NotOneOf, NotTrue, OneOf, True};
 use super::Kind::{Action, Command, Compares, Controller, Include, Reads};
 use super::Lost::{Both, Changed, Diff, Unchanged};
 use super::row::{PARTLY, SKIPPED, UNSAID, condition, module, no_state};
@@ -34,6 +34,19 @@ const fn flags(lost: Lost) -> Condition {
         lost,
         "reports a change of files that have these flags already (`attributes`)",
         "give `attributes` a task of its own (`file`)",
+    )
+}
+
+/// The answer to `state: touch` is looked at closer.
+const MODIFIED_NOW: &[Is] = &[OneOf("modification_time", &["now"]), NotOneOf("state", &["touch"])];
+const READ_NOW: &[Is] = &[OneOf("access_time", &["now"]), NotOneOf("state", &["touch"])];
+
+const fn sets_time(when: &'static [Is], lost: Lost) -> Condition {
+    condition(
+        when,
+        lost,
+        "sets a time of the file to `now`, which is a change whenever it runs",
+        "remove the time, or set it to `preserve`",
     )
 }
 
@@ -98,7 +111,14 @@ pub(super) const CORE: &[Module] = &[
     module("fail", Controller, Full),
     module("fetch", Action, SKIPPED),
     module("file", Compares, Full)
-        .when(FLAGS)
+        .when(&[
+            FLAGS_CHANGED,
+            FLAGS_DIFF,
+            sets_time(MODIFIED_NOW, Changed),
+            sets_time(MODIFIED_NOW, Diff),
+            sets_time(READ_NOW, Changed),
+            sets_time(READ_NOW, Diff),
+        ])
         .needs(&["state", "modification_time", "access_time"])
         .answers(&["state"])
         // What differs below a directory, or which file a hard link leads to, is in no diff.
