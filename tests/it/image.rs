@@ -235,7 +235,7 @@ fn what_is_missing_is_named_as_outside() {
     assert!(Path::new(&surroundings.example.target().join("rsyslog.conf")).exists(), "the deploy was for nothing");
 }
 
-/// The recipe of the documents, with one of its packages. Where PYTHON_IMAGE is set, it stands in for the python image.
+/// The recipe of the documents, with one of its packages. Where `PYTHON_IMAGE` is set, it stands in for the python image.
 fn python_packages_are_added_as_documented() {
     let recipes = blocks("docs/troubleshooting.md", "dockerfile");
     let [recipe] = recipes.as_slice() else { panic!("one recipe is expected: {recipes:#?}") };
