@@ -184,7 +184,8 @@ settings! {
     RELATIVE_TO "relative_to", "path", Nothing, Public,
         "Shows file names relative to this directory. With /etc, the file /etc/rsyslog.conf is shown as rsyslog.conf.";
     IGNORE "ignore", "list of globs", Nothing, Public,
-        "Files whose drift does not count. An item may be a map {match, until, reason} that holds until a date.";
+        "Files whose drift does not count. /etc/motd:mode stands for one attribute alone: mode, owner or group. \
+         An item may be a map {match, until, reason} that holds until a date.";
     IGNORE_TASKS "ignore_tasks", "list of globs", Nothing, Public,
         "Tasks that count neither as drift nor as unverified. A failure still counts. Items are written as in ignore.";
     IGNORE_PLAYS "ignore_plays", "list of globs", Nothing, Public,
