@@ -6,6 +6,7 @@
 pub(crate) mod cleanup;
 pub mod modules;
 pub mod reported;
+mod ask;
 mod private_files;
 pub mod passwd;
 pub mod run_dir;
