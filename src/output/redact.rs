@@ -209,12 +209,11 @@ fn forms(secret: &str) -> Vec<Box<[u8]>> {
 
 /// JSON as Python writes it: in ASCII alone.
 fn ascii(json: &str) -> String {
-    let mut units = [0; 2];
-    let escaped = |c: char| match c {
-        c if c.is_ascii() => c.to_string(),
-        c => c.encode_utf16(&mut units).iter().map(|unit| format!("\\u{unit:04x}")).collect(),
+    let escaped = |unit: u16| match u8::try_from(unit) {
+        Ok(byte) if byte.is_ascii() => char::from(byte).to_string(),
+        Ok(_) | Err(_) => format!("\\u{unit:04x}"),
     };
-    json.chars().map(escaped).collect()
+    json.encode_utf16().map(escaped).collect::<Vec<_>>().concat()
 }
 
 /// A line in percent-encoding, if that changes it: in the ways of several programs, with digits in both cases, and with a
