@@ -1,5 +1,5 @@
 //! The little that has to be known of the user's `ansible.cfg`: which one Ansible will read, what it says, and where it
-//! looks for callback plugins. `ANSIBLE_CALLBACK_PLUGINS` replaces that place, so what the user has is read here and kept.
+//! looks for plugins. `ANSIBLE_CALLBACK_PLUGINS` replaces that place, so what the user has is read here and kept.
 //!
 //! Not here: anything else that it says; Ansible reads it itself.
 //!
@@ -10,8 +10,8 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-/// Where Ansible looks for callback plugins when nobody says otherwise, besides a directory below its home.
-const SYSTEM_CALLBACK_PLUGINS: &str = "/usr/share/ansible/plugins/callback";
+/// Where Ansible looks for plugins when nobody says otherwise, besides a directory below its home.
+const SYSTEM_PLUGINS: &str = "/usr/share/ansible/plugins";
 
 /// The `ansible.cfg` that Ansible will read; an empty one where there is none. A file that cannot be read is left to
 /// Ansible to complain about.
@@ -48,16 +48,16 @@ impl AnsibleCfg {
         value_of(&self.text, section, key)
     }
 
-    /// The directories Ansible would search for callback plugins, as a value of `ANSIBLE_CALLBACK_PLUGINS`: `~`, `$PWD`,
-    /// `{{CWD}}` and the like are left for Ansible to expand. `ansible_home` is the value of `ANSIBLE_HOME`.
-    pub fn callback_plugins(&self, ansible_home: Option<&str>) -> String {
-        if let Some(list) = self.value("defaults", "callback_plugins") {
+    /// The directories Ansible would search for plugins of a kind (`callback`, `connection`), as a value of the variable for
+    /// them: `~`, `$PWD`, `{{CWD}}` and the like are left for Ansible to expand. `ansible_home` is the value of `ANSIBLE_HOME`.
+    pub fn plugins(&self, kind: &str, ansible_home: Option<&str>) -> String {
+        if let Some(list) = self.value("defaults", &format!("{kind}_plugins")) {
             let parts = list.split(':').map(str::trim).filter(|part| !part.is_empty());
             return parts.map(|part| self.absolute(part)).collect::<Vec<_>>().join(":");
         }
         let configured = || self.value("defaults", "home").map(|home| self.absolute(&home));
         let home = ansible_home.map(str::to_owned).or_else(configured).unwrap_or_else(|| "~/.ansible".to_owned());
-        format!("{home}/plugins/callback:{SYSTEM_CALLBACK_PLUGINS}")
+        format!("{home}/plugins/{kind}:{SYSTEM_PLUGINS}/{kind}")
     }
 
     /// A path of this file as a variable can say it. The one thing that a variable cannot say is that a path is relative to
@@ -162,7 +162,7 @@ mod tests {
         let real = folder.display();
         let config = AnsibleCfg::find(Some(&folder.join("ansible.cfg")), None);
         let expected = format!("{real}/./mine:/abs:~/h:$PWD/p:${{PWD}}/p:{{{{CWD}}}}/c:{real}/x");
-        assert_eq!(config.callback_plugins(Some("/unused")), expected);
+        assert_eq!(config.plugins("callback", Some("/unused")), expected);
     }
 
     #[test]
@@ -177,8 +177,8 @@ mod tests {
     fn the_default_directory_is_below_ansibles_home() {
         let system = "plugins/callback:/usr/share/ansible/plugins/callback";
         let config = AnsibleCfg::of("[defaults]\nhome = /configured\n");
-        assert_eq!(AnsibleCfg::default().callback_plugins(None), format!("~/.ansible/{system}"));
-        assert_eq!(config.callback_plugins(None), format!("/configured/{system}"));
-        assert_eq!(config.callback_plugins(Some("/variable")), format!("/variable/{system}"));
+        assert_eq!(AnsibleCfg::default().plugins("callback", None), format!("~/.ansible/{system}"));
+        assert_eq!(config.plugins("callback", None), format!("/configured/{system}"));
+        assert_eq!(config.plugins("callback", Some("/variable")), format!("/variable/{system}"));
     }
 }

@@ -95,8 +95,12 @@ pub(super) fn environment(
     set_account(&mut environment, run_dir.account());
     let home = environment.get("HOME").map(PathBuf::from);
     let config = AnsibleCfg::find(environment.get("ANSIBLE_CONFIG").map(Path::new), home.as_deref());
-    let callback_plugins = callback_plugins(&environment, &config, run_dir);
+    let callback_plugins = plugin_path(&environment, &config, "callback", run_dir.callback_dir());
     environment.set("ANSIBLE_CALLBACK_PLUGINS", callback_plugins);
+    if let Some(dir) = run_dir.connection_plugins() {
+        let connection_plugins = plugin_path(&environment, &config, "connection", dir);
+        environment.set("ANSIBLE_CONNECTION_PLUGINS", connection_plugins);
+    }
     environment.set("ANSIBLE_LOCAL_TEMP", run_dir.local_temp());
     // A module on the controller unpacks itself there, and leaves that behind when it is killed.
     environment.set("TMPDIR", run_dir.local_temp());
@@ -156,10 +160,10 @@ fn set_vaults(environment: &mut Environment, config: &AnsibleCfg, run_dir: &RunD
 }
 
 /// Ours first: a plugin of the same name found earlier would be loaded in its place.
-fn callback_plugins(environment: &Environment, config: &AnsibleCfg, run_dir: &RunDir) -> OsString {
-    let mut list = run_dir.callback_dir().as_os_str().to_owned();
-    let configured = environment.get("ANSIBLE_CALLBACK_PLUGINS").map_or_else(
-        || config.callback_plugins(environment.get("ANSIBLE_HOME").and_then(OsStr::to_str)).into(),
+fn plugin_path(environment: &Environment, config: &AnsibleCfg, kind: &str, ours: &Path) -> OsString {
+    let mut list = ours.as_os_str().to_owned();
+    let configured = environment.get(&format!("ANSIBLE_{}_PLUGINS", kind.to_uppercase())).map_or_else(
+        || config.plugins(kind, environment.get("ANSIBLE_HOME").and_then(OsStr::to_str)).into(),
         OsStr::to_owned,
     );
     if !configured.is_empty() {

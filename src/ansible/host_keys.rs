@@ -36,7 +36,7 @@ pub struct OfferedKey {
 impl OfferedKey {
     /// Reads a line that the recorder wrote. What is no host key is left out: anybody on this machine who runs as the same
     /// user may have written there.
-    fn parse(line: &str) -> Option<Self> {
+    pub(crate) fn parse(line: &str) -> Option<Self> {
         let mut words = line.split(' ');
         let (host, kind, key) = (words.next()?, words.next()?, words.next()?);
         let is_host = |c: char| c.is_ascii_alphanumeric() || "[].:-_%".contains(c);

@@ -8,6 +8,7 @@ pub mod modules;
 pub mod reported;
 mod ask;
 mod private_files;
+mod accelerate;
 pub mod passwd;
 pub mod run_dir;
 pub mod config;

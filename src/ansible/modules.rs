@@ -3,6 +3,7 @@
 //!
 //! The table itself stands in [`ansible_core`] and [`collections`]. A module that is not in it manages something and compares it.
 
+mod not_listed;
 mod row;
 mod ansible_core;
 mod collections;
@@ -47,6 +48,9 @@ pub struct Module {
     pub answers: &'static [&'static str],
     /// What a warning of it says where it did not look.
     pub disclaimers: &'static [&'static str],
+    /// Its diff shows each attribute of a file that differs, and whether anything else does, unless one of these holds.
+    /// `None` where that is not known.
+    pub attributes_hidden: Option<&'static [Is]>,
 }
 
 /// Whether a module supports check mode.
@@ -211,6 +215,11 @@ impl Module {
         proof
     }
 
+    /// Whether the diff of a call shows each attribute of a file that differs, and whether anything else does.
+    pub fn tells_attributes(&self, call: &Call<'_>) -> bool {
+        self.attributes_hidden.is_some_and(|hidden| !hidden.iter().any(|is| is.holds(call)))
+    }
+
     /// Whether it supports check mode in full.
     pub fn supports_check_mode(&self) -> bool {
         self.check_mode == CheckMode::Full
@@ -229,30 +238,13 @@ impl Module {
         Some(doubtful)
     }
 
-    /// The arguments that decide whether an answer of it is proof.
+    /// The arguments that decide what an answer of it proves.
     pub fn deciding_arguments(&self) -> BTreeSet<&'static str> {
         let tests = self.conditions.iter().flat_map(|condition| condition.when);
+        let tests = tests.chain(self.attributes_hidden.unwrap_or_default());
         tests.flat_map(Is::arguments).chain(self.needs).copied().collect()
     }
 }
-
-/// Modules of any collection that are not in the table.
-const OTHER: Module = Module {
-    name: "",
-    kind: Kind::Compares,
-    check_mode: CheckMode::NotInFull("nothing is known of it"),
-    named_by_name: false,
-    conditions: &[],
-    needs: &[],
-    answers: &[],
-    disclaimers: &[],
-};
-
-/// Those of them whose name says that they only read.
-const OTHER_READS: Module = Module { kind: Kind::Reads, ..OTHER };
-
-/// Endings of the names of modules that read.
-const READS: [&str; 2] = ["_facts", "_info"];
 
 /// Every module that something is known of.
 pub fn all() -> impl Iterator<Item = &'static Module> {
@@ -261,12 +253,14 @@ pub fn all() -> impl Iterator<Item = &'static Module> {
 
 /// What is known of the module of an action, such as `ansible.builtin.copy`.
 pub fn find(action: &str) -> &'static Module {
+    if is_template(action) {
+        return &not_listed::AT_RUN_TIME;
+    }
     let name = known_name(action);
     let table = if name.contains('.') { collections::COLLECTIONS } else { ansible_core::CORE };
     match table.binary_search_by(|module| module.name.cmp(name)) {
         Ok(place) => &table[place],
-        Err(_) if READS.iter().any(|ending| name.ends_with(ending)) => &OTHER_READS,
-        Err(_) => &OTHER,
+        Err(_) => not_listed::find(name),
     }
 }
 
@@ -326,7 +320,7 @@ mod tests {
 
     #[test]
     fn a_module_that_is_not_in_the_table_compares_or_reads_by_its_name() {
-        assert_eq!(find("acme.site.copy"), &OTHER);
+        assert_eq!(find("acme.site.copy").kind, Kind::Compares);
         assert_eq!(find("community.mysql.mysql_info").kind, Kind::Reads);
         assert_eq!(find("acme_facts").kind, Kind::Reads);
     }
@@ -353,12 +347,22 @@ mod tests {
             ),
             ("git", &[("update", "no")], &[], false, true),
             ("git", &[("force", "true")], &[], false, true),
+            ("file", &[("state", "directory"), ("modification_time", "now")], &[], true, false),
+            ("file", &[("state", "directory"), ("access_time", "preserve")], &[], true, true),
+            ("file", &[("state", "touch"), ("access_time", "now")], &[], true, true),
             ("pip", &[("name", "flask")], &[], true, true),
             ("pip", &[("requirements", "/r.txt")], &[], true, false),
             ("pip", &[("name", "git+https://x/y")], &[], true, false),
             ("pip", &[("name", "x"), ("state", "forcereinstall")], &[], false, false),
         ] {
             assert_eq!(proven(action, args, answer), (unchanged, changed), "{action} {args:?} {answer:?}");
+        }
+    }
+
+    #[test]
+    fn a_module_that_a_template_names_proves_nothing() {
+        for action in ["{{ ansible_pkg_mgr }}", "{% if x %}copy{% else %}git{% endif %}"] {
+            assert_eq!(proven(action, &[], &[]), (false, false), "{action}");
         }
     }
 

@@ -26,15 +26,12 @@ OTHER_HOSTS = (
     "hostvars", "play_hosts", "ansible_play_hosts", "ansible_play_batch", "ansible_current_hosts",
     "ansible_failed_hosts",
 )
-# Without one of them, `pause` waits for an answer, which nobody gives.
-TIMES = {"minutes", "seconds"}
 # What stands for all values at once, once one of them is suspected.
 ALL_VALUES = {"hostvars", "vars"}
 # What a rescue is told of the failure before it.
 FAILURE = ("ansible_failed_result", "ansible_failed_task")
 ORDINARY_SKIPS = ("Conditional result was False", "No items in the list")
 HELD_BACK = "would have run"
-COMMANDS = ("command", "expect", "raw", "script", "shell")
 NO_ITEMS = ORDINARY_SKIPS[1]
 # Lookups that find nothing where something on the controller is missing.
 FINDING_LOOKUPS = ("fileglob", "filetree", "first_found")
@@ -124,10 +121,10 @@ class Provenance:
         if uses:
             self.report(known, number, host, args)
             fields["uses"] = True
-        fields.update(said(known.written.action, answer, status, check_mode))
+        fields.update(self.said(known.written, answer, status, check_mode))
         if not item and NO_ITEMS in (answer.get("skip_reason"), answer.get("skipped_reason")):
             fields.update(self.found_by(known.written))
-        suspect = uses or known.waived or "held_back" in fields or "skipped_paths" in fields or not plain(known.written.action, answer, status, args)
+        suspect = uses or known.waived or "held_back" in fields or "skipped_paths" in fields or not self.plain(known.written, answer, status, args)
         self.uncertain = self.uncertain or (bool(uses) and known.written.action == "meta")
         suspect = suspect or self.uncertain or host in self.dynamic
         suspect = suspect or (bool(known.written.task.register) and self.may_be_no_proof(known.written, args))
@@ -151,8 +148,33 @@ class Provenance:
             self.loaded = set()
         return fields
 
+    # What an answer says of itself.
+
+    def said(self, written, answer, status, check_mode):
+        """What an answer that is ok says of not having been given."""
+        fields = {}
+        command = self.modules.get(written.known_as, {}).get("message")
+        # A script that `creates` or `removes` would let run says nothing of having been held back; `no_log` hides it of a command.
+        silent = written.known_as == "script" or (command and "censored" in answer)
+        if status == "ok" and (check_mode and silent or HELD_BACK in str(answer.get("msg"))[:200]):
+            fields["held_back"] = True
+        if answer.get("skipped_paths"):
+            fields["skipped_paths"] = True
+        return fields
+
+    def plain(self, written, answer, status, args):
+        """Whether an answer may be what it would be in a real run, as far as one can see without judging it."""
+        if status in ("ok", "failed"):
+            # Without a time, `pause` waits for an answer, which nobody gives.
+            asked = written.known_as == "pause" and set(self.modules["pause"]["arguments"]).isdisjoint(args or ())
+            return not asked and not (written.known_as == "find" and "censored" in answer)
+        reasons = (answer.get("skip_reason"), answer.get("skipped_reason"))
+        return status == "skipped" and any(reason in ORDINARY_SKIPS for reason in reasons)
+
     def may_be_no_proof(self, written, args):
         """Whether what a task registers may be the same whatever it finds."""
+        if written.is_template:
+            return True
         found = self.modules.get(written.known_as)
         if found is None or args is None:
             return False
@@ -296,6 +318,8 @@ class Provenance:
         answers = answer.get("results") if isinstance(answer.get("results"), list) else [answer]
         answers = [part for part in answers if isinstance(part, dict)]
         given = {str(key) for part in answers if isinstance(part.get("ansible_facts"), dict) for key in part["ansible_facts"]}
+        if written.is_template:  # it may be one that sets variables
+            names |= given
         if action == "set_fact":
             names |= given | {str(key) for key in task.args if key != "cacheable"}
         elif action == "include_vars":
@@ -344,27 +368,6 @@ def finders(words):
     by = {name for name in FINDING_LOOKUPS if name in words}
     ignored = not LOOKUPS.isdisjoint(words) and any(pair <= words for pair in ERRORS_IGNORED)
     return by | {"errors"} if ignored else by
-
-
-def said(action, answer, status, check_mode):
-    """What an answer that is ok says of not having been given."""
-    fields = {}
-    # A script that `creates` or `removes` would let run says nothing of having been held back; `no_log` hides it of a command.
-    silent = action == "script" or ("censored" in answer and action in COMMANDS)
-    if status == "ok" and (check_mode and silent or HELD_BACK in str(answer.get("msg"))[:200]):
-        fields["held_back"] = True
-    if answer.get("skipped_paths"):
-        fields["skipped_paths"] = True
-    return fields
-
-
-def plain(action, answer, status, args):
-    """Whether an answer may be what it would be in a real run, as far as one can see without judging it."""
-    if status in ("ok", "failed"):
-        asked = action == "pause" and TIMES.isdisjoint(args or ())
-        return not asked and not (action == "find" and "censored" in answer)
-    reasons = (answer.get("skip_reason"), answer.get("skipped_reason"))
-    return status == "skipped" and any(reason in ORDINARY_SKIPS for reason in reasons)
 
 
 def matches(globs, names):

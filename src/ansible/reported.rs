@@ -79,7 +79,8 @@ impl OfModule {
     }
 
     fn is_empty(&self) -> bool {
-        self.arguments.is_empty() && self.answers.is_empty() && self.disclaimers.is_empty() && !self.message
+        let proves = self.doubtful.as_ref().is_some_and(BTreeSet::is_empty);
+        self.arguments.is_empty() && self.answers.is_empty() && self.disclaimers.is_empty() && !self.message && proves
     }
 }
 

@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use rustix::process::Pid;
 
+use crate::ansible::accelerate;
 use crate::ansible::cleanup::{Cleanup, Leftovers};
 use crate::ansible::passwd::{AccountFiles, Needs};
 use crate::ansible::private_files::{PrivateDir, SecretFile};
@@ -50,6 +51,7 @@ pub struct RunDir {
     events: File,
     local_temp: PathBuf,
     control_path_dir: PathBuf,
+    connection_plugins: Option<PathBuf>,
     offered_host_keys: PathBuf,
     account: AccountFiles,
     inputs: Inputs,
@@ -144,6 +146,7 @@ impl RunDir {
             events: File::open(&events).with_context(|| format!("cannot open `{}`", events.display()))?,
             local_temp: work.make_dir("tmp")?,
             control_path_dir: private.make_dir("cp")?,
+            connection_plugins: ansible.accelerate.then(|| accelerate::write(private)).transpose()?,
             offered_host_keys: work.write("offered_host_keys", "")?,
             account: AccountFiles::write(&work, needs)?,
             inputs: Inputs::write(private, ansible)?,
@@ -187,6 +190,11 @@ impl RunDir {
     /// Where ssh masters put their sockets: its own for each run, so that no master of an earlier run is used.
     pub fn control_path_dir(&self) -> &Path {
         &self.control_path_dir
+    }
+
+    /// The directory Ansible finds the connection plugin of `accelerate` in, if it is set.
+    pub fn connection_plugins(&self) -> Option<&Path> {
+        self.connection_plugins.as_deref()
     }
 
     /// The file with the host keys that servers offered.

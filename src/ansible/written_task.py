@@ -27,6 +27,7 @@ class Written:
         # The name of its module in the table, and the last part of it.
         self.known_as = str(task.resolved_action or task.action).removeprefix("ansible.builtin.").removeprefix("ansible.legacy.")
         self.action = self.known_as.rpartition(".")[2]
+        self.is_template = "{{" in self.known_as or "{%" in self.known_as
         self.loaded = False
         self._words = self._places = None
 

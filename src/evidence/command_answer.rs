@@ -1,6 +1,6 @@
 //! What the answer of a command proves: nothing by itself, and what its author compares by `changed_when`.
 
-use crate::evidence::drift_name::drift_names;
+use crate::evidence::difference::differences;
 use crate::evidence::task::KnownTask;
 use crate::evidence::task_outcome::{TaskOutcome, unverified};
 use crate::evidence::task_result::TaskResult;
@@ -16,7 +16,7 @@ const DURATION: &str = "delta";
 pub(super) fn command_answered(known: &KnownTask, result: &TaskResult<'_>, nonce: &str) -> TaskOutcome {
     let KnownTask { task, .. } = known;
     let answer = result.answer();
-    let drifted = || TaskOutcome::Drifted { names: drift_names(known, result, nonce), repaired: false };
+    let drifted = || TaskOutcome::Drifted { differences: differences(known, result, nonce), repaired: false };
     if answer.says_already_there() {
         return TaskOutcome::NotAsked;
     }

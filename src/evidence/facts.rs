@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::evidence::connection::KeyCheckBypass;
+use crate::evidence::difference::Difference;
 use crate::evidence::drift_name::DriftName;
 use crate::evidence::event::{self, Recap};
 use crate::evidence::markers::Markers;
@@ -72,8 +73,8 @@ pub struct HostFacts {
     pub tasks_ok: u64,
     /// Tasks that changed something, or would.
     pub tasks_changed: u64,
-    /// Names of what differs, as its tasks say it.
-    pub drift: BTreeSet<DriftName>,
+    /// What differs, as its tasks say it.
+    pub drift: BTreeSet<Difference>,
     /// Names of what differed and was put right in this run.
     pub repaired: BTreeSet<DriftName>,
     /// Failures that the user's waiver and the playbook's `ignore_errors` accept together.
@@ -154,14 +155,14 @@ impl HostFacts {
             TaskOutcome::NotAsked | TaskOutcome::Waived | TaskOutcome::Unverified { .. } => return,
             TaskOutcome::Read => self.looked += 1,
             TaskOutcome::Verified => self.verified += 1,
-            TaskOutcome::Drifted { names, repaired } => {
+            TaskOutcome::Drifted { differences, repaired } => {
                 self.looked += 1;
                 if repaired {
-                    self.repaired.extend(names.iter().cloned());
+                    self.repaired.extend(differences.iter().map(|difference| difference.name.clone()));
                 } else {
                     self.compared_changed.get_or_insert_with(|| task.to_owned());
                 }
-                self.drift.extend(names);
+                self.drift.extend(differences);
             }
         }
         self.first_look.get_or_insert(at);

@@ -8,6 +8,7 @@ pub mod event_file;
 pub mod connection;
 pub mod ignore;
 pub mod drift_name;
+pub mod difference;
 pub mod markers;
 pub mod unverified;
 mod skipped;

@@ -1,7 +1,7 @@
 //! What the answer of a module proves that manages something and compares it: its own `changed`, or where the playbook
 //! replaces that, the diff it shows.
 
-use crate::evidence::drift_name::drift_names;
+use crate::evidence::difference::differences;
 use crate::evidence::task::KnownTask;
 use crate::evidence::task_outcome::{TaskOutcome, unverified};
 use crate::evidence::task_result::{Diff, ModuleResult, Sides, TaskResult};
@@ -24,7 +24,7 @@ pub(super) fn own_answer(known: &KnownTask, result: &TaskResult<'_>, nonce: &str
     if answer.disclaimed && !result.changed {
         return because(WhyUnverified::Disclaimed);
     }
-    let drifted = || TaskOutcome::Drifted { names: drift_names(known, result, nonce), repaired: really_ran };
+    let drifted = || TaskOutcome::Drifted { differences: differences(known, result, nonce), repaired: really_ran };
     let proof = known.proof(answer);
     if known.task.replaces_changed() {
         return match shown(known, answer) {
@@ -62,7 +62,7 @@ fn shown(known: &KnownTask, answer: &ModuleResult) -> Option<Sides> {
     sides.reduce(|one, other| if other == Sides::Differ { other } else { one })
 }
 
-fn is_touch(known: &KnownTask, answer: &ModuleResult) -> bool {
+pub(super) fn is_touch(known: &KnownTask, answer: &ModuleResult) -> bool {
     known.module.name == "file" && answer.arg("state") == Some("touch")
 }
 

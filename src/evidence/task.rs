@@ -185,6 +185,12 @@ impl KnownTask {
         self.module.proof(&Call { defaults: &self.defaults, args: &answer.args, answer: Some(&answer.fields) })
     }
 
+    /// Whether a result's diff shows each attribute of a file that differs, and whether anything else does.
+    pub fn tells_attributes(&self, answer: &ModuleResult) -> bool {
+        let call = Call { defaults: &self.defaults, args: &answer.args, answer: Some(&answer.fields) };
+        self.module.tells_attributes(&call)
+    }
+
     /// Whether it may only read: its module does, or it is a command whose author says that it changes nothing.
     pub fn may_only_read(&self) -> bool {
         self.module.kind == Kind::Reads || (self.module.kind == Kind::Command && self.task.never_changed())

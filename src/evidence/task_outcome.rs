@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use crate::ansible::modules::Kind;
 use crate::evidence::command_answer::command_answered;
-use crate::evidence::drift_name::{DriftName, drift_names};
+use crate::evidence::difference::{Difference, differences};
 use crate::evidence::own_answer::own_answer;
 use crate::evidence::provenance::Inputs;
 use crate::evidence::skipped::skipped;
@@ -21,8 +21,8 @@ use crate::evidence::unverified::{WhyFailed, WhyUnreachable, WhyUnverified};
 pub enum TaskOutcome {
     /// What it manages differs.
     Drifted {
-        /// What differs; at least one name.
-        names: Vec<DriftName>,
+        /// What differs; at least one.
+        differences: Vec<Difference>,
         /// It was put right in this run.
         repaired: bool,
     },
@@ -158,7 +158,8 @@ fn answered(known: &KnownTask, result: &TaskResult<'_>, circumstances: Circumsta
         return TaskOutcome::NotAsked;
     }
     let said_changed = result.changed && task.replaces_changed();
-    let drifted = || TaskOutcome::Drifted { names: drift_names(known, result, circumstances.nonce), repaired: false };
+    let drifted =
+        || TaskOutcome::Drifted { differences: differences(known, result, circumstances.nonce), repaired: false };
     if let (Kind::Reads, true, false, Some(condition)) =
         (module.kind, result.changed, task.replaces_changed(), known.proof(answer).changed_lost)
     {

@@ -40,6 +40,8 @@ pub struct AnsibleSettings {
     pub ansible_env: BTreeMap<String, String>,
     /// Further variables of Ansible's environment, whose values are secret.
     pub environment: BTreeMap<String, Secret>,
+    /// Whether one Python stays on each server for the length of the check.
+    pub accelerate: bool,
     /// Further arguments, each as typed.
     pub args: Vec<String>,
     /// How long the whole run may take.
@@ -78,6 +80,7 @@ impl AnsibleSettings {
             ansible_config: reader.text(&table::ANSIBLE_CONFIG),
             environment: variables::environment(reader, &ansible_env),
             ansible_env,
+            accelerate: reader.flag(&table::ACCELERATE),
             args: arguments(reader),
             timeout: reader.duration(&table::TIMEOUT),
             galaxy_requirements: reader.text(&table::GALAXY_REQUIREMENTS),

@@ -18,6 +18,8 @@ const DATE: &str = "write a date such as 2026-12-31";
 pub struct Ignore {
     /// Names of drifted things that do not count.
     pub files: Vec<Waiver>,
+    /// Attributes of files that do not count, where nothing else of the file differs.
+    pub attributes: Vec<AttributeWaiver>,
     /// Tasks that do not count.
     pub tasks: Vec<Waiver>,
     /// Plays that do not count.
@@ -35,15 +37,76 @@ pub struct Waiver {
     pub reason: Option<String>,
 }
 
+/// An attribute of a file that tasks give it beside its content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Attribute {
+    /// Its permissions.
+    Mode,
+    /// The user that owns it.
+    Owner,
+    /// The group that owns it.
+    Group,
+}
+
+impl Attribute {
+    const ALL: [Self; 3] = [Self::Mode, Self::Owner, Self::Group];
+
+    /// Its name in tasks, diffs and settings.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Mode => "mode",
+            Self::Owner => "owner",
+            Self::Group => "group",
+        }
+    }
+
+    /// The attribute of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|attribute| attribute.name() == name)
+    }
+}
+
+/// An item of `ignore` that names one attribute, such as `/etc/motd:mode`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AttributeWaiver {
+    /// The files it stands for: what is written before the colon.
+    pub files: Pattern,
+    /// The attribute.
+    pub attribute: Attribute,
+}
+
+impl AttributeWaiver {
+    fn of(waiver: &Waiver) -> Option<Self> {
+        let (files, attribute) = waiver.glob.as_str().rsplit_once(':')?;
+        let attribute = Attribute::named(attribute)?;
+        (!files.is_empty()).then(|| Pattern::new(files).ok().map(|files| Self { files, attribute }))?
+    }
+
+    /// The item as it is written.
+    pub fn item(&self) -> String {
+        format!("{}:{}", self.files, self.attribute.name())
+    }
+}
+
 impl Ignore {
     /// Reads what holds on the day `today`, in UTC. What has ended, or ends within a week, becomes a warning.
     pub(super) fn read(reader: &mut Reader, today: Date) -> Self {
+        let mut files = waivers(reader, &table::IGNORE, today);
+        let attributes = files.iter().filter_map(AttributeWaiver::of).collect();
+        // `user:owner` may also be the user of that name; but `*:mode` takes out nothing whose name only ends so.
+        files.retain(|waiver| AttributeWaiver::of(waiver).is_none() || is_plain(&waiver.glob));
         Self {
-            files: waivers(reader, &table::IGNORE, today),
+            files,
+            attributes,
             tasks: waivers(reader, &table::IGNORE_TASKS, today),
             plays: waivers(reader, &table::IGNORE_PLAYS, today),
         }
     }
+}
+
+/// Whether a glob matches nothing but its own text.
+fn is_plain(glob: &Pattern) -> bool {
+    !glob.as_str().contains(['*', '?', '['])
 }
 
 fn waivers(reader: &mut Reader, setting: &Setting, today: Date) -> Vec<Waiver> {
@@ -166,6 +229,19 @@ mod tests {
             assert_eq!(!warnings.is_empty(), told.is_some(), "{until}: {warnings:?}");
             assert!(warnings.iter().all(|warning| warning.contains(told.unwrap())), "{until}: {warnings:?}");
         }
+    }
+
+    #[test]
+    fn an_item_may_name_one_attribute() {
+        let mut reader = Reader::default();
+        let typed = r#"["/etc/motd:mode",{"match":"*.conf:owner","until":"2026-06-14"},"x*:group","user:owner",":mode","/a:mod"]"#;
+        reader.typed.insert("ignore", typed.to_owned());
+        let ignore = Ignore::read(&mut reader, TODAY);
+        let attributes: Vec<String> = ignore.attributes.iter().map(AttributeWaiver::item).collect();
+        assert_eq!(attributes, ["/etc/motd:mode", "x*:group", "user:owner"]);
+        let files: Vec<&str> = ignore.files.iter().map(|waiver| waiver.glob.as_str()).collect();
+        assert_eq!(files, ["/etc/motd:mode", "user:owner", ":mode", "/a:mod"]);
+        assert!(reader.warnings[0].starts_with("`*.conf:owner` in `ignore` ended"), "{:?}", reader.warnings);
     }
 
     #[test]

@@ -24,7 +24,7 @@ mod status_server;
 
 pub use self::ansible::AnsibleSettings;
 use self::environment::Environment;
-pub use self::ignore::{Ignore, Waiver};
+pub use self::ignore::{Attribute, AttributeWaiver, Ignore, Waiver};
 pub use self::proxy::{Proxy, ProxyProtocol};
 use self::read::Reader;
 pub(crate) use self::read::split_commas;

@@ -184,7 +184,8 @@ settings! {
     RELATIVE_TO "relative_to", "path", Nothing, Public,
         "Shows file names relative to this directory. With /etc, the file /etc/rsyslog.conf is shown as rsyslog.conf.";
     IGNORE "ignore", "list of globs", Nothing, Public,
-        "Files whose drift does not count. An item may be a map {match, until, reason} that holds until a date.";
+        "Files whose drift does not count. /etc/motd:mode stands for one attribute alone: mode, owner or group. \
+         An item may be a map {match, until, reason} that holds until a date.";
     IGNORE_TASKS "ignore_tasks", "list of globs", Nothing, Public,
         "Tasks that count neither as drift nor as unverified. A failure still counts. Items are written as in ignore.";
     IGNORE_PLAYS "ignore_plays", "list of globs", Nothing, Public,
@@ -209,6 +210,8 @@ settings! {
     TIMEOUT "timeout", "duration", Value("10m"), Public, "The maximum duration of the playbook run.";
     FORKS "forks", "number", Words("depends on cores and memory"), Public,
         "The number of hosts that Ansible works on at the same time.";
+    ACCELERATE "accelerate", "bool", Value("false"), Public,
+        "Keeps a Python running on each server during the check, instead of starting one for every task.";
     VERBOSITY "verbosity", "number", Value("0"), Public, "How much Ansible prints: 0 to 6, as -v to -vvvvvv.";
     ANSIBLE_CONFIG "ansible_config", "path", Words("found by Ansible"), Public,
         "The ansible.cfg to use. Ansible does not read one from a directory that every user can write to.";

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::evidence::collect::Evidence;
+use crate::evidence::difference::Difference;
 use crate::evidence::drift_name::DriftName;
 use crate::evidence::facts::{HostFacts, PlaybookFacts};
 use crate::evidence::markers::{Markers, Statement};
@@ -27,7 +28,8 @@ pub(super) fn statements(findings: &mut Findings, drift: &mut Drift, settings: &
             }
             Statement::OutOfSync(files) => {
                 let unnamed = BTreeSet::from([DriftName::task("debug", task)]);
-                drift.add(settings, host, files.unwrap_or(&unnamed));
+                let files = files.unwrap_or(&unnamed).iter().cloned().map(Difference::of);
+                drift.add(settings, host, &files.collect::<Vec<_>>());
                 let spoken_for = playbook.summaries.get(host).filter(|hosts| hosts.iter().any(|other| other != host));
                 if let (true, Some(hosts)) = (settings.report.per_host, spoken_for) {
                     findings.about_hosts(Reason::StatedForAll { task: task.to_owned() }, hosts);

@@ -6,7 +6,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::evidence::collect::Evidence;
+use crate::evidence::difference::Difference;
 use crate::evidence::drift_name::DriftName;
+use crate::evidence::ignore::Counted;
 use crate::process::supervise::Ending;
 use crate::settings::Settings;
 use crate::verdict::reason::{Finding, Findings, Reason};
@@ -45,15 +47,26 @@ pub fn judge(settings: &Settings, ending: &Ending, seen: &Evidence) -> Verdict {
 pub(super) struct Drift {
     counted: BTreeMap<String, BTreeSet<DriftName>>,
     ignored: BTreeMap<String, BTreeSet<DriftName>>,
+    more_differs: BTreeMap<String, BTreeSet<String>>,
 }
 
 impl Drift {
-    pub fn add<'a>(&mut self, settings: &Settings, host: &str, names: impl IntoIterator<Item = &'a DriftName>) {
+    pub fn add<'a>(&mut self, settings: &Settings, host: &str, drift: impl IntoIterator<Item = &'a Difference>) {
         let directory = settings.report.relative_to.as_deref();
-        for name in names {
-            let ignored = settings.ignore.files.iter().any(|waiver| name.matches(&waiver.glob, directory));
-            let side = if ignored { &mut self.ignored } else { &mut self.counted };
-            side.entry(host.to_owned()).or_default().insert(name.relative_to(directory));
+        for difference in drift {
+            match Counted::of(difference, &settings.ignore, directory) {
+                Counted::No(names) => {
+                    self.ignored.entry(host.to_owned()).or_default().extend(names);
+                    continue;
+                }
+                Counted::MoreDiffers(waivers) => {
+                    for waiver in waivers {
+                        self.more_differs.entry(waiver.item()).or_default().insert(host.to_owned());
+                    }
+                }
+                Counted::Yes => {}
+            }
+            self.counted.entry(host.to_owned()).or_default().insert(difference.name.relative_to(directory));
         }
     }
 }
@@ -82,7 +95,8 @@ fn conclude(findings: Vec<Finding>, drift: &Drift, seen: &Evidence, unseen: Vec<
         verdict.tasks_changed += facts.tasks_changed;
     }
     let files = drift.counted.values().flatten().cloned().collect();
-    Verdict { status: SyncStatus::of(files, findings.is_empty()), findings, hosts, unseen }
+    let more_differs = drift.more_differs.clone();
+    Verdict { status: SyncStatus::of(files, findings.is_empty()), findings, hosts, unseen, more_differs }
 }
 
 fn hosts_of(findings: &[Finding], concerns: impl Fn(&Reason) -> bool) -> BTreeSet<&str> {

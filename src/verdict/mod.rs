@@ -92,6 +92,8 @@ pub struct Verdict {
     pub hosts: BTreeMap<String, HostVerdict>,
     /// Hosts that `OUT_OF_SYNC` is stated of, and that no task looked at.
     pub unseen: Vec<String>,
+    /// Items of `ignore` that name an attribute of a file that counts all the same, with the hosts: more differs there.
+    pub more_differs: BTreeMap<String, BTreeSet<String>>,
 }
 
 impl Verdict {

@@ -29,6 +29,7 @@ mod ansible;
 mod atlas;
 mod ssh;
 mod access;
+mod accelerate;
 mod secrets;
 mod newcomer;
 mod examples;
@@ -60,6 +61,8 @@ fn main() -> ExitCode {
         panic::suite(),
         scenes::suite(),
         // The longest tests come first, so that none of them is left alone at the end.
+        accelerate::suite(),
+        accelerate::suite_without(),
         atlas::suite(),
         ssh::suite(),
         access::suite(),

@@ -4,11 +4,11 @@
 //! where the answer of a check would have been the same on a target that differs, or on one that does not.
 
 use super::CheckMode::{Full, NotInFull};
-use super::Is::{Answered, DestIsDirectory, False, Given, Holds, Missing, NotTrue, OneOf, True};
+use super::Is::{Answered, DestIsDirectory, False, Given, Holds, Missing, NotOneOf, NotTrue, OneOf, True};
 use super::Kind::{Action, Command, Compares, Controller, Include, Reads};
 use super::Lost::{Both, Changed, Diff, Unchanged};
 use super::row::{PARTLY, SKIPPED, UNSAID, condition, module, no_state};
-use super::{CheckMode, Condition, Lost, Module};
+use super::{CheckMode, Condition, Is, Lost, Module};
 
 const RUNS_HERE: CheckMode = NotInFull("it runs on the controller, in check mode too");
 
@@ -37,6 +37,19 @@ const fn flags(lost: Lost) -> Condition {
     )
 }
 
+/// The answer to `state: touch` is looked at closer.
+const MODIFIED_NOW: &[Is] = &[OneOf("modification_time", &["now"]), NotOneOf("state", &["touch"])];
+const READ_NOW: &[Is] = &[OneOf("access_time", &["now"]), NotOneOf("state", &["touch"])];
+
+const fn sets_time(when: &'static [Is], lost: Lost) -> Condition {
+    condition(
+        when,
+        lost,
+        "sets a time of the file to `now`, which is a change whenever it runs",
+        "remove the time, or set it to `preserve`",
+    )
+}
+
 const FORCE_FALSE: &[Condition] = &[
     condition(
         &[False("force")],
@@ -47,6 +60,10 @@ const FORCE_FALSE: &[Condition] = &[
     FLAGS_CHANGED,
     FLAGS_DIFF,
 ];
+
+/// `copy` and `template` show only the content where that differs, and the attributes only where it does not. Of a file
+/// that is on the server already they show nothing, and with `force: false` they do not compare the content.
+const COPIES_MORE: &[Is] = &[False("force"), True("remote_src")];
 
 const SERVICE: &[Condition] = &[
     no_state(&[OneOf("state", RESTARTS), Missing(&["enabled", "masked"])]),
@@ -75,9 +92,9 @@ pub(super) const CORE: &[Module] = &[
     module("assert", Controller, Full),
     module("async_status", Action, Full),
     module("async_wrapper", Action, NotInFull("Ansible calls it for a task that is `async`")),
-    module("blockinfile", Compares, Full).when(FLAGS),
+    module("blockinfile", Compares, Full).when(FLAGS).tells_attributes_unless(&[]),
     module("command", Command, COMMAND_SKIPPED).needs(CREATES).answers(&["delta"]),
-    module("copy", Compares, Full).when(FORCE_FALSE),
+    module("copy", Compares, Full).when(FORCE_FALSE).tells_attributes_unless(COPIES_MORE),
     module("cron", Compares, Full).named_by_name(),
     module("deb822_repository", Compares, UNSAID).when(FLAGS),
     module("debconf", Compares, Full),
@@ -94,9 +111,18 @@ pub(super) const CORE: &[Module] = &[
     module("fail", Controller, Full),
     module("fetch", Action, SKIPPED),
     module("file", Compares, Full)
-        .when(FLAGS)
+        .when(&[
+            FLAGS_CHANGED,
+            FLAGS_DIFF,
+            sets_time(MODIFIED_NOW, Changed),
+            sets_time(MODIFIED_NOW, Diff),
+            sets_time(READ_NOW, Changed),
+            sets_time(READ_NOW, Diff),
+        ])
         .needs(&["state", "modification_time", "access_time"])
-        .answers(&["state"]),
+        .answers(&["state"])
+        // What differs below a directory, or which file a hard link leads to, is in no diff.
+        .tells_attributes_unless(&[True("recurse"), OneOf("state", &["link", "hard", "absent"])]),
     module("find", Reads, Full),
     module("gather_facts", Action, Full),
     module("get_url", Compares, PARTLY)
@@ -176,7 +202,7 @@ pub(super) const CORE: &[Module] = &[
         "",
     )]),
     module("known_hosts", Compares, Full),
-    module("lineinfile", Compares, Full).when(FLAGS),
+    module("lineinfile", Compares, Full).when(FLAGS).tells_attributes_unless(&[]),
     module("meta", Controller, RUNS_HERE),
     module("mount_facts", Reads, Full),
     module("package", Compares, DEPENDS).named_by_name(),
@@ -254,7 +280,7 @@ pub(super) const CORE: &[Module] = &[
     module("systemd_service", Compares, Full).named_by_name().when(SERVICE).disclaims(&["systemd is offline"]),
     module("sysvinit", Compares, Full).named_by_name().when(SERVICE),
     module("tempfile", Action, SKIPPED),
-    module("template", Compares, Full).when(FORCE_FALSE),
+    module("template", Compares, Full).when(FORCE_FALSE).tells_attributes_unless(COPIES_MORE),
     module("unarchive", Compares, NotInFull("check mode skips it for archives of tar")).when(FLAGS).needs(CREATES),
     module("uri", Reads, SKIPPED),
     module("user", Compares, Full).named_by_name(),

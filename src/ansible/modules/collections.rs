@@ -1,7 +1,7 @@
 //! What is known of the modules of collections, sorted by name.
 
 use super::CheckMode::{Full, NotInFull};
-use super::Is::{Given, Holds, Missing, NotOneOf, NotTrue, OneOf, True};
+use super::Is::{Answered, Given, Holds, Missing, NotOneOf, NotTrue, OneOf, True};
 use super::Kind::{Action, Compares, Reads};
 use super::Lost::{Both, Changed, Diff, Unchanged};
 use super::row::{ALWAYS, PARTLY, SKIPPED, UNSAID, condition, module, no_state};
@@ -10,8 +10,8 @@ use super::{CheckMode, Condition, Module};
 const RESTARTS: &[&str] = &["restarted", "reloaded"];
 
 /// It has not looked when it says that nothing changed.
-const DID_NOT_LOOK: &[Condition] =
-    &[condition(ALWAYS, Unchanged, "reports \"not changed\" in check mode without looking", "")];
+const DID_NOT_LOOK: &[Condition] = &[condition(ALWAYS, Unchanged, NOT_LOOKED, "")];
+const NOT_LOOKED: &str = "reports \"not changed\" in check mode without looking";
 
 /// It does not look at what it is told of the file itself.
 const IGNORES_MODE: &[Condition] = &[condition(
@@ -36,6 +36,12 @@ const PLUS_HINT: &str = "write it with `=`, such as `cap_net_bind_service=ep`";
 const SENDS: CheckMode = NotInFull("it sends something, and manages nothing");
 
 pub(super) const COLLECTIONS: &[Module] = &[
+    module("amazon.aws.lambda_execute", Action, Full),
+    module("ansible.netcommon.cli_command", Reads, Full),
+    module("ansible.netcommon.grpc_get", Reads, Full),
+    module("ansible.netcommon.netconf_get", Reads, Full),
+    module("ansible.netcommon.netconf_rpc", Reads, Full),
+    module("ansible.netcommon.restconf_get", Reads, Full),
     module("ansible.posix.at", Action, SKIPPED),
     module("ansible.posix.synchronize", Compares, UNSAID).when(&[
         no_state(&[OneOf("mode", &["pull"])]),
@@ -46,9 +52,19 @@ pub(super) const COLLECTIONS: &[Module] = &[
             "set `checksum: true`",
         ),
     ]),
+    module("ansible.utils.cli_parse", Reads, Full),
+    module("ansible.utils.validate", Reads, Full),
+    module("arista.eos.eos_command", Reads, Full),
+    module("cisco.ios.ios_command", Reads, Full),
+    module("cisco.iosxr.iosxr_command", Reads, Full),
+    module("cisco.nxos.nxos_command", Reads, Full),
+    module("cisco.nxos.nxos_ping", Reads, Full),
+    module("community.aws.route53_wait", Action, Full),
+    module("community.crypto.get_certificate", Reads, Full),
     module("community.crypto.openssl_csr_pipe", Reads, NotInFull("it makes a text, in check mode too")),
     module("community.crypto.openssl_privatekey_pipe", Reads, NotInFull("it makes a text, in check mode too")),
     module("community.crypto.x509_certificate_pipe", Reads, NotInFull("it makes a text, in check mode too")),
+    module("community.dns.wait_for_txt", Action, Full),
     module("community.docker.docker_compose_v2", Compares, Full).when(&[condition(
         &[OneOf("pull", &["always"])],
         Unchanged,
@@ -73,6 +89,7 @@ pub(super) const COLLECTIONS: &[Module] = &[
         "reports a change whatever image is there (`pull: always`)",
         "name the image by its digest, with `pull: not_present`",
     )]),
+    module("community.general.aerospike_migrations", Reads, Full),
     module("community.general.airbrake_deployment", Action, SENDS),
     module("community.general.alternatives", Compares, Full).named_by_name().when(&[condition(
         &[],
@@ -88,6 +105,7 @@ pub(super) const COLLECTIONS: &[Module] = &[
         condition(&[Holds("capability", &["+"])], Changed, PLUS, PLUS_HINT),
         condition(&[Holds("cap", &["+"])], Changed, PLUS, PLUS_HINT),
     ]),
+    module("community.general.cisco_webex", Action, Full),
     module("community.general.discord", Action, SENDS),
     module("community.general.dnf_versionlock", Compares, PARTLY).when(GUESSES),
     module("community.general.filesystem", Compares, Full).when(&[condition(
@@ -102,17 +120,27 @@ pub(super) const COLLECTIONS: &[Module] = &[
         "reports a change whatever is installed (`state: latest`)",
         "use `state: present`",
     )]),
+    module("community.general.google_chat", Action, Full),
     module("community.general.honeybadger_deployment", Action, SENDS),
     module("community.general.icinga2_host", Compares, Full).named_by_name().when(DID_NOT_LOOK),
+    module("community.general.influxdb_query", Reads, Full),
     module("community.general.ini_file", Compares, Full).when(IGNORES_MODE),
     module("community.general.interfaces_file", Compares, Full).when(IGNORES_MODE),
+    module("community.general.irc", Action, Full),
     module("community.general.jabber", Action, SENDS),
     module(
         "community.general.jenkins_node",
         Compares,
         NotInFull("it cannot show the configuration of a node that is not there yet"),
     ),
-    module("community.general.locale_gen", Compares, Full).named_by_name().when(DID_NOT_LOOK),
+    module("community.general.keycloak_user_execute_actions_email", Action, Full),
+    module("community.general.ldap_search", Reads, Full),
+    // Its first answers without a comparison are also the first that name the locale.
+    module("community.general.locale_gen", Compares, Full)
+        .named_by_name()
+        .when(&[condition(&[Answered("name")], Unchanged, NOT_LOOKED, "")])
+        .answers(&["name"]),
+    module("community.general.logentries_msg", Action, Full),
     module("community.general.lvg", Compares, Full).when(&[condition(
         &[Given(&["reset_pv_uuid", "reset_vg_uuid"])],
         Changed,
@@ -159,6 +187,7 @@ pub(super) const COLLECTIONS: &[Module] = &[
     ]),
     module("community.general.pagerduty_alert", Action, SENDS),
     module("community.general.pagerduty_change", Action, SENDS),
+    module("community.general.pids", Reads, Full),
     module("community.general.pipx", Compares, Full).named_by_name().when(&[condition(
         &[Given(&["state"]), NotOneOf("state", &["install", "present"])],
         Unchanged,
@@ -173,6 +202,7 @@ pub(super) const COLLECTIONS: &[Module] = &[
     )]),
     module("community.general.pushbullet", Action, SENDS),
     module("community.general.pushover", Action, SENDS),
+    module("community.general.read_csv", Reads, Full),
     module("community.general.redis_data_incr", Action, NotInFull("it only works out the next value")),
     module("community.general.rocketchat", Action, SENDS),
     module("community.general.rollbar_deployment", Action, SENDS),
@@ -200,21 +230,32 @@ pub(super) const COLLECTIONS: &[Module] = &[
     module("community.general.zpool", Compares, NotInFull("it runs only those subcommands that can run dry")),
     module("community.hashi_vault.vault_database_connection_configure", Compares, PARTLY).when(SAYS_CHANGED),
     module("community.hashi_vault.vault_database_connection_delete", Compares, PARTLY).when(SAYS_CHANGED),
+    module("community.hashi_vault.vault_database_connection_read", Reads, Full),
     module("community.hashi_vault.vault_database_connection_reset", Compares, PARTLY).when(SAYS_CHANGED),
+    module("community.hashi_vault.vault_database_connections_list", Reads, Full),
     module("community.hashi_vault.vault_database_role_create", Compares, PARTLY).when(SAYS_CHANGED),
     module("community.hashi_vault.vault_database_role_delete", Compares, PARTLY).when(SAYS_CHANGED),
+    module("community.hashi_vault.vault_database_role_read", Reads, Full),
+    module("community.hashi_vault.vault_database_roles_list", Reads, Full),
     module("community.hashi_vault.vault_database_rotate_root_credentials", Compares, PARTLY).when(SAYS_CHANGED),
     module("community.hashi_vault.vault_database_static_role_create", Compares, PARTLY).when(SAYS_CHANGED),
+    module("community.hashi_vault.vault_database_static_role_get_credentials", Reads, Full),
+    module("community.hashi_vault.vault_database_static_role_read", Reads, Full),
     module("community.hashi_vault.vault_database_static_role_rotate_credentials", Compares, PARTLY).when(SAYS_CHANGED),
+    module("community.hashi_vault.vault_database_static_roles_list", Reads, Full),
+    module("community.hashi_vault.vault_kv1_get", Reads, Full),
     module("community.hashi_vault.vault_kv2_delete", Compares, PARTLY).when(SAYS_CHANGED),
+    module("community.hashi_vault.vault_kv2_get", Reads, Full),
     module("community.hashi_vault.vault_kv2_write", Compares, PARTLY).when(&[condition(
         &[NotTrue("read_before_write")],
         Both,
         "reports a change in check mode without looking",
         "set `read_before_write: true`",
     )]),
+    module("community.hashi_vault.vault_list", Reads, Full),
     module("community.hashi_vault.vault_login", Compares, PARTLY).when(SAYS_CHANGED),
     module("community.hashi_vault.vault_pki_generate_certificate", Compares, PARTLY).when(SAYS_CHANGED),
+    module("community.hashi_vault.vault_read", Reads, Full),
     module("community.hashi_vault.vault_token_create", Compares, PARTLY).when(SAYS_CHANGED),
     module("community.hashi_vault.vault_write", Compares, PARTLY).when(SAYS_CHANGED),
     module("community.mysql.mysql_db", Compares, Full).when(&[
@@ -245,6 +286,7 @@ pub(super) const COLLECTIONS: &[Module] = &[
         "",
     )]),
     module("community.postgresql.postgresql_pg_hba", Compares, Full).when(IGNORES_MODE),
+    module("community.postgresql.postgresql_ping", Reads, Full),
     module("community.postgresql.postgresql_query", Reads, Full).when(&[condition(
         ALWAYS,
         Changed,
@@ -264,4 +306,11 @@ pub(super) const COLLECTIONS: &[Module] = &[
         "",
     )]),
     module("community.postgresql.postgresql_tablespace", Compares, PARTLY).when(GUESSES),
+    module("containers.podman.podman_container_exec", Action, Full),
+    module("containers.podman.podman_search", Reads, Full),
+    module("dellemc.enterprise_sonic.sonic_command", Reads, Full),
+    module("kubernetes.core.helm_template", Reads, Full),
+    module("kubernetes.core.k8s_exec", Action, Full),
+    module("kubernetes.core.k8s_log", Reads, Full),
+    module("vyos.vyos.vyos_command", Reads, Full),
 ];

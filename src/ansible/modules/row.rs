@@ -12,7 +12,17 @@ pub(super) const ALWAYS: &[Is] = &[];
 
 pub(super) const fn module(name: &'static str, kind: Kind, check_mode: CheckMode) -> Module {
     let (conditions, needs, answers, disclaimers) = (&[], &[], &[], &[]);
-    Module { name, kind, check_mode, named_by_name: false, conditions, needs, answers, disclaimers }
+    Module {
+        name,
+        kind,
+        check_mode,
+        named_by_name: false,
+        conditions,
+        needs,
+        answers,
+        disclaimers,
+        attributes_hidden: None,
+    }
 }
 
 pub(super) const fn condition(when: &'static [Is], lost: Lost, because: &'static str, hint: &'static str) -> Condition {
@@ -42,6 +52,12 @@ impl Module {
 
     pub(super) const fn answers(mut self, fields: &'static [&'static str]) -> Self {
         self.answers = fields;
+        self
+    }
+
+    /// Its diff shows each attribute of a file that differs, and whether anything else does, unless one of these holds.
+    pub(super) const fn tells_attributes_unless(mut self, hidden: &'static [Is]) -> Self {
+        self.attributes_hidden = Some(hidden);
         self
     }
 

@@ -25,6 +25,12 @@ pub fn judged(settings: &Settings, verdict: &Verdict, seen: &Evidence) -> Vec<Li
         .flat_map(|(host, verdict)| verdict.ignored.iter().map(move |name| format!("{host}  {}", name.as_str())))
         .collect();
     lines.extend(listed("differs, but ignored: ", &ignored));
+    for (item, on) in &verdict.more_differs {
+        let on = hosts(&on.iter().cloned().collect::<Vec<_>>()).unwrap_or_default();
+        lines.push(warning(&format!(
+            "`{item}` in `ignore` does not apply on {on}: more than that differs, or the task does not show what differs"
+        )));
+    }
     let ignored = &seen.ignored;
     lines.extend(listed("ignored task: ", &ignored.tasks.iter().cloned().collect::<Vec<_>>()));
     lines.extend(listed("ignored play: ", &ignored.plays.iter().cloned().collect::<Vec<_>>()));

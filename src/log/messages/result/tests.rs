@@ -7,6 +7,7 @@ use std::rc::Rc;
 
 use super::{explained, to_paste};
 use crate::ansible::early_end::Suspect;
+use crate::ansible::host_keys::OfferedKey;
 use crate::ansible::modules;
 use crate::ansible::preflight::{InstallFailure, Missing, MissingFile, NotStarted, ProgramProblem};
 use crate::evidence::connection::KeyCheckBypass;
@@ -15,10 +16,13 @@ use crate::evidence::markers::MarkerProblem;
 use crate::evidence::source::{Source, WhyUnknown};
 use crate::evidence::task::{EmptyLoop, TaskRef};
 use crate::evidence::unverified::{WhyFailed, WhyUnreachable, WhyUnverified};
-use crate::log::messages::{Line, suspects};
+use crate::log::messages::{Line, suspects, unknown_host_keys};
 use crate::settings::table;
 use crate::verdict::reason::{Finding, Reason};
 use crate::verdict::waiver::Waivers;
+
+/// A host key that no server has.
+const OFFERED: &str = "web01 ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOQe0/djY9RyvJkdJfF72bK1+Q0B2WOw9KfoOrt6OF3k";
 
 fn text(text: &str) -> String {
     text.to_owned()
@@ -180,7 +184,8 @@ fn about_tasks() -> Vec<Reason> {
         WhyUnverified::ItemsMissing,
     ];
     whys.extend(sources.into_iter().map(|source| WhyUnverified::DependsOn(Rc::new(source))));
-    let conditions: BTreeSet<_> = modules::all().flat_map(|module| module.conditions).collect();
+    let conditions: BTreeSet<_> =
+        modules::all().chain([modules::find("{{ module }}")]).flat_map(|module| module.conditions).collect();
     let told = conditions.into_iter().filter(|condition| !condition.because.is_empty());
     let mut sentences = BTreeSet::new();
     let once = told.filter(|condition| sentences.insert((condition.because, condition.hint)));
@@ -206,6 +211,7 @@ fn every_reason_reads_like_a_sentence() {
     let mut lines: Vec<Line> = findings.iter().flat_map(explained).collect();
     lines.extend(to_paste(&Waivers::of(&findings)));
     lines.extend(suspects(&[Suspect::StdoutCallback(text("yaml")), Suspect::InventoryDirectory(text("lab"))]));
+    lines.extend(unknown_host_keys(&[OfferedKey::parse(OFFERED).unwrap()]));
     let lines: String = lines.iter().map(|line| line.painted(false) + "\n").collect();
     let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/reasons.txt");
     if std::env::vars_os().any(|(name, value)| name == "RECORD" && value == "logs") {
