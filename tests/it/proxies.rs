@@ -89,7 +89,7 @@ fn run_through(scheme: &str, proxy: &str, settings: &[(&str, &str)]) -> Ended {
 fn in_vain(scheme: &str, proxy: &str, http_timeout: &str, said: &str) {
     let end = run_through(scheme, proxy, &[("http_timeout", http_timeout), ("retry_for", "2s")]);
     end.expect_log(&format!("attempt 1: {said}"));
-    failed(&end, &format!("(from `{scheme}_proxy`)"), &format!("check `{scheme}_proxy`"));
+    failed(&end, &format!("(from `{scheme}_proxy`)"), &format!("check `{scheme}_proxy` of this step or its agent"));
 }
 
 fn a_fault_of_a_proxy_names_the_proxy_and_its_variable() {
