@@ -37,7 +37,7 @@ fn retry_after_is_honoured_and_clipped_to_what_is_left() {
     running.wait_for("attempt 1: HTTP 503: later; trying again in ").signal(Signal::TERM);
     let end = running.end();
     let pause = end.stdout.split("trying again in ").nth(1).unwrap().split(' ').next().unwrap();
-    assert!((0.1..290.0).contains(&pause.parse::<f64>().unwrap()), "{end}");
+    assert!((0.1..=290.0).contains(&pause.parse::<f64>().unwrap()), "{end}");
     end.expect_code(143);
     let server = Scripted::http((0..50).map(|_| later("Retry-After: 3600")));
     failed(&against(&server, &[("retry_for", "4s")]), "cannot deliver the status: ", "raise `");
