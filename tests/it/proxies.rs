@@ -94,7 +94,6 @@ fn in_vain(scheme: &str, proxy: &str, http_timeout: &str, said: &str) {
 
 fn a_fault_of_a_proxy_names_the_proxy_and_its_variable() {
     for scheme in ["http", "https"] {
-        let check = format!("check `{scheme}_proxy` of this step or its agent");
         let said = format!("the connection to the proxy {NOBODY} (from `{scheme}_proxy`) failed: Connection refused");
         in_vain(scheme, NOBODY, "10s", &said);
         let said = format!("the host name of the proxy http://proxy.invalid:3128 (from `{scheme}_proxy`)");
