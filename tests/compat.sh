@@ -1,6 +1,6 @@
 #!/bin/sh
 # Runs every case on each ansible-core that a Python here can run, and from 2.19 on the comparison of the table of modules with
-# their documentation. Ends with a table.
+# the documentation of modules: its own, and those of the collections that the image's target `full` has. Ends with a table.
 #
 #   tests/compat.sh [VERSION...]        all of them, or those alone
 set -u
@@ -14,6 +14,7 @@ $version   not run: no Python here can run it"
         continue
     fi
     said=$(ANSIBLE_CORE=$version tests/run.sh --test it cases:: 2>&1) || { failed=1; echo "$said"; }
+    case $version in 2.19 | 2.2*) tests/atlas/collections.sh "$version" > /dev/null || echo "no collections for $version" >&2 ;; esac
     modules=$(ANSIBLE_CORE=$version tests/run.sh --test it modules:: 2>&1) || { failed=1; echo "$modules"; }
     figures=$(echo "$said" | sed -n 's/^test result: [a-zA-Z]*\. \([0-9]* passed; [0-9]* failed; [0-9]* ignored\).*/\1/p')
     table="$table

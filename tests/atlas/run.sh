@@ -36,23 +36,6 @@ options+=(--version "$core")
 work=$(mktemp -d "$kept/run.XXXXXX")
 trap 'tests/atlas/box.sh down "$work/target"; rm -rf "$work"' EXIT
 
-collections() {
-    local package=$kept/collections/$core
-    case $core in 2.14) set -- 7 ;; 2.16) set -- 9 ;; 2.18) set -- 11 ;; 2.19) set -- 12 ;; 2.20) set -- 13 ;; 2.21) set -- 14 ;; esac
-    if [ ! -d "$package" ]; then
-        echo "bringing the collections of ansible $1 under target/" >&2
-        "$bin/pip" download --quiet --no-deps --dest "$work" "ansible==$1.*"
-        "$bin/python3" -c '
-import sys, zipfile
-wanted = tuple(f"ansible_collections/{name}/" for name in sys.argv[3:])
-with zipfile.ZipFile(sys.argv[1]) as wheel:
-    wheel.extractall(sys.argv[2], [name for name in wheel.namelist() if name.startswith(wanted)])
-' "$work"/ansible-*.whl "$package.new" ansible/posix community/{crypto,docker,general,library_inventory_filtering_v1,mysql,postgresql}
-        mv "$package.new" "$package"
-    fi
-    echo "$package"
-}
-
 if [ -n "$scratch" ]; then
     options+=(--brief --together 100)
 else
@@ -60,7 +43,7 @@ else
         flock 9
         [ -d "$kept/base" ] || { echo 'making the file tree of a Debian system under target/' >&2 && tests/atlas/box.sh base "$kept/base"; }
     ) 9> "$kept/lock"
-    options+=(--base "$kept/base" --collections "$(collections)" --results "tests/atlas/results/$core")
+    options+=(--base "$kept/base" --collections "$(tests/atlas/collections.sh "$core" "$bin")" --results "tests/atlas/results/$core")
 fi
 status=0
 nice -n 5 "$bin/python3" tests/atlas/atlas.py --work "$work" "${options[@]}" "$@" || status=$?

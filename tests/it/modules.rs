@@ -22,13 +22,14 @@ pub fn suite() -> Suite {
 /// Prints each module under the directories that are given, by its place there, with what its documentation says of check mode.
 const DOCUMENTED: &str = r#"
 import pathlib, re, sys, yaml
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 for where in map(pathlib.Path, sys.argv[1:]):
     for file in sorted(where.rglob("*.py")):
         found = re.search(r"^DOCUMENTATION\s*=\s*r?('''|\"\"\")(.*?)\1", file.read_text(errors="replace"), re.S | re.M)
         if file.stem == "__init__" or not found:
             continue
         try:
-            attributes = yaml.safe_load(found.group(2)).get("attributes") or {}
+            attributes = yaml.load(found.group(2), LOADER).get("attributes") or {}
         except yaml.YAMLError:
             attributes = {}
         # The file of a module that is deprecated may begin with `_`.
@@ -71,7 +72,7 @@ fn each_module_of_a_collection_that_supports_check_mode_in_part_is_in_the_table(
     let places = collections();
     if places.is_empty() {
         return Err(NotRun(
-            "no collections in ANSIBLE_COLLECTIONS_PATH, nor where tests/atlas installs them".to_owned(),
+            "no collections in ANSIBLE_COLLECTIONS_PATH, nor where tests/atlas/collections.sh brings them".to_owned(),
         ));
     }
     let mut in_part = 0;

@@ -35,8 +35,21 @@ const PLUS_HINT: &str = "write it with `=`, such as `cap_net_bind_service=ep`";
 
 const SENDS: CheckMode = NotInFull("it sends something, and manages nothing");
 
+const MYSQL_DB: &[Condition] = &[
+    condition(
+        &[Given(&["encoding", "collation"])],
+        Unchanged,
+        "does not look at the encoding of a database that is there (`encoding`, `collation`)",
+        "remove `encoding` and `collation`",
+    ),
+    condition(&[OneOf("state", &["dump", "import"])], Changed, "says changed whatever is there, with this `state`", ""),
+];
+
 pub(super) const COLLECTIONS: &[Module] = &[
     module("amazon.aws.lambda_execute", Action, Full),
+    module("ansible.mariadb.mariadb_db", Compares, Full).when(MYSQL_DB),
+    module("ansible.mysql.mysql_clone", Compares, PARTLY).when(GUESSES),
+    module("ansible.mysql.mysql_db", Compares, Full).when(MYSQL_DB),
     module("ansible.netcommon.cli_command", Reads, Full),
     module("ansible.netcommon.grpc_get", Reads, Full),
     module("ansible.netcommon.netconf_get", Reads, Full),
@@ -173,6 +186,7 @@ pub(super) const COLLECTIONS: &[Module] = &[
     module("community.general.pacemaker_cluster", Compares, Full).named_by_name().when(DID_NOT_LOOK),
     module("community.general.pacemaker_resource", Compares, Full).named_by_name().when(DID_NOT_LOOK),
     module("community.general.pacemaker_stonith", Compares, Full).named_by_name().when(DID_NOT_LOOK),
+    module("community.general.packer", Compares, PARTLY).when(GUESSES),
     module("community.general.packet_project", Compares, Full).when(DID_NOT_LOOK),
     module("community.general.packet_volume", Compares, Full).when(DID_NOT_LOOK),
     module("community.general.packet_volume_attachment", Compares, Full).when(DID_NOT_LOOK),
@@ -258,20 +272,7 @@ pub(super) const COLLECTIONS: &[Module] = &[
     module("community.hashi_vault.vault_read", Reads, Full),
     module("community.hashi_vault.vault_token_create", Compares, PARTLY).when(SAYS_CHANGED),
     module("community.hashi_vault.vault_write", Compares, PARTLY).when(SAYS_CHANGED),
-    module("community.mysql.mysql_db", Compares, Full).when(&[
-        condition(
-            &[Given(&["encoding", "collation"])],
-            Unchanged,
-            "does not look at the encoding of a database that is there (`encoding`, `collation`)",
-            "remove `encoding` and `collation`",
-        ),
-        condition(
-            &[OneOf("state", &["dump", "import"])],
-            Changed,
-            "says changed whatever is there, with this `state`",
-            "",
-        ),
-    ]),
+    module("community.mysql.mysql_db", Compares, Full).when(MYSQL_DB),
     module("community.postgresql.postgresql_copy", Compares, PARTLY).when(GUESSES),
     module("community.postgresql.postgresql_db", Compares, Full).when(&[condition(
         &[OneOf("state", &["dump", "restore"])],
@@ -309,6 +310,7 @@ pub(super) const COLLECTIONS: &[Module] = &[
     module("containers.podman.podman_container_exec", Action, Full),
     module("containers.podman.podman_search", Reads, Full),
     module("dellemc.enterprise_sonic.sonic_command", Reads, Full),
+    module("graphiant.naas.graphiant_device_config", Compares, PARTLY).when(GUESSES),
     module("kubernetes.core.helm_template", Reads, Full),
     module("kubernetes.core.k8s_exec", Action, Full),
     module("kubernetes.core.k8s_log", Reads, Full),
