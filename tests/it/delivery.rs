@@ -23,7 +23,6 @@ pub fn suite() -> Suite {
         nobody_listening_and_an_unknown_name_are_told_apart,
         what_a_server_says_to_a_success_is_shown,
         a_response_with_more_headers_than_are_read_counts_by_its_status,
-        a_failure_with_damaged_headers_counts_by_its_status,
         a_location_that_is_not_ascii_is_shown,
         a_url_that_cannot_be_meant_is_refused_before_the_run,
         secrets_of_the_delivery_reach_the_server_and_nothing_else,
@@ -275,19 +274,6 @@ fn a_response_with_more_headers_than_are_read_counts_by_its_status() {
     let server = Scripted::http([Act::Answer(answer("200 OK", &[&long], "kept"))]);
     against(&server, &[]).expect_delivered();
     attempts(&server, 1);
-}
-
-fn a_failure_with_damaged_headers_counts_by_its_status() {
-    let damaged = |status: &str, header: &str| Act::AnswerAndClose(answer(status, &[header], "what it says"));
-    for header in ["X: a\x01b", " X: y", "X", "Content-Length: many"] {
-        let server = Scripted::http([damaged("503 Busy", header), ok()]);
-        against(&server, &[]).expect_delivered().expect_log("attempt 1: HTTP 503: ");
-        let server = Scripted::http([damaged("403 No", header), ok()]);
-        failed(&against(&server, &[]), "HTTP 403: Forbidden (1 attempt)", "status_server_token");
-        let server = Scripted::http([damaged("200 OK", header), ok()]);
-        failed(&against(&server, &[]), "the request failed: ", "with the right scheme and port");
-        attempts(&server, 1);
-    }
 }
 
 fn a_location_that_is_not_ascii_is_shown() {

@@ -13,6 +13,7 @@ pub fn suite() -> Suite {
         retry_after_is_honoured_and_clipped_to_what_is_left,
         no_server_makes_a_step_ask_all_the_time,
         retry_for_is_the_time_of_all_payloads_together,
+        a_failure_with_damaged_headers_counts_by_its_status,
     )
 }
 
@@ -64,4 +65,17 @@ fn retry_for_is_the_time_of_all_payloads_together() {
     let rest = "cannot deliver the status of 2 hosts, because `retry_for` was over before they were tried: web2, web3";
     failed(&end, rest, "raise `retry_for`");
     assert!(servers(&server.requests()).iter().all(|server| server == "web1"), "{end}");
+}
+
+fn a_failure_with_damaged_headers_counts_by_its_status() {
+    let damaged = |status: &str, header: &str| Act::AnswerAndClose(answer(status, &[header], "what it says"));
+    for header in ["X: a\x01b", " X: y", "X", "Content-Length: many"] {
+        let server = Scripted::http([damaged("503 Busy", header), ok()]);
+        against(&server, &[]).expect_delivered().expect_log("attempt 1: HTTP 503: ");
+        let server = Scripted::http([damaged("403 No", header), ok()]);
+        failed(&against(&server, &[]), "HTTP 403: Forbidden (1 attempt)", "status_server_token");
+        let server = Scripted::http([damaged("200 OK", header), ok()]);
+        failed(&against(&server, &[]), "the request failed: ", "with the right scheme and port");
+        attempts(&server, 1);
+    }
 }
