@@ -11,10 +11,11 @@ mod scripted;
 
 use std::env::{current_exe, vars_os};
 use std::fs;
+use std::io::Write;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use scripted::{Authority, Scripted, ok};
 
@@ -23,6 +24,12 @@ const TIMES: usize = 100;
 
 /// Says how many hosts the played run has.
 const HOSTS: &str = "BENCH_HOSTS";
+
+/// Says how many bytes the played run prints.
+const OUTPUT: &str = "BENCH_OUTPUT";
+
+/// So many bytes does a noisy run print.
+const NOISY: usize = 200 << 20;
 
 /// The bundle that the image has, and most systems.
 const ROOTS: &str = "/etc/ssl/certs/ca-certificates.crt";
@@ -53,6 +60,10 @@ fn play() {
         .find(|path| path.extension().is_some_and(|it| it == "py"));
     let callback = callback.unwrap();
     let nonce = callback.file_stem().unwrap().to_str().unwrap();
+    let line = [b"ok: [web1] => (item=".as_slice(), &[b'x'; 100], b")\n"].concat();
+    let output = variable(OUTPUT).map_or(0, |bytes| bytes.parse().unwrap());
+    let mut stdout = std::io::stdout().lock();
+    (0..output / line.len()).for_each(|_| stdout.write_all(&line).unwrap());
     // Into the very file: the reader holds it open.
     let events = folder.join("bench");
     fleet::in_sync(&events, nonce, variable(HOSTS).unwrap().parse().unwrap(), 1);
@@ -95,6 +106,26 @@ fn median(times: usize, mut command: impl FnMut() -> Command) -> f64 {
     all[all.len() / 2]
 }
 
+/// The most memory that a process had of its own while it ran (`VmHWM`), in kB, and how long it took, in seconds.
+fn memory(command: &mut Command) -> (u64, f64) {
+    let began = Instant::now();
+    let mut child = command.spawn().unwrap();
+    let file = format!("/proc/{}/status", child.id());
+    let mut most = 0;
+    let status = loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            break status;
+        }
+        let told = fs::read_to_string(&file).unwrap_or_default();
+        let line = told.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let kilobytes = line.map_or(0, |rest| rest.trim().trim_end_matches(" kB").parse().unwrap());
+        most = kilobytes.max(most);
+        std::thread::sleep(Duration::from_millis(1));
+    };
+    assert!(status.success(), "{command:?}: {status}");
+    (most, began.elapsed().as_secs_f64())
+}
+
 fn measure() {
     let plugin = PathBuf::from(env!("CARGO_BIN_EXE_plugin-gitops-status"));
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/script.sh");
@@ -132,6 +163,14 @@ fn measure() {
         step.env("PLUGIN_PER_HOST", "true").env_remove("PLUGIN_SERVER_NAME");
         step
     });
+    let noisy = |token: Option<&str>| {
+        let mut step = to(&plugin, &http, 1);
+        step.env(OUTPUT, NOISY.to_string()).envs(token.map(|token| ("PLUGIN_STATUS_SERVER_TOKEN", token)));
+        memory(&mut step)
+    };
+    let (quiet_memory, _) = memory(&mut to(&plugin, &http, 1));
+    let (noisy_memory, noisy_time) = noisy(None);
+    let (redacted_memory, redacted_time) = noisy(Some("bench-token"));
     let scripted = median(20, || to(&script, &http, 1));
     println!("/bin/true                                  {nothing:8.1} ms");
     println!("the played ansible-playbook                {played:8.1} ms");
@@ -142,5 +181,8 @@ fn measure() {
         fs::metadata(ROOTS).map_or(0, |file| file.len() / 1000)
     );
     println!("the step, 1,000 hosts per_host over http   {thousand:8.1} ms");
+    println!("memory of the step                         {quiet_memory:8} kB");
+    println!("... while Ansible prints 200 MB            {noisy_memory:8} kB, {noisy_time:.2} s");
+    println!("... and a secret is looked for in it       {redacted_memory:8} kB, {redacted_time:.2} s");
     println!("the same job by bash, jq and curl          {scripted:8.1} ms, {:.1} x", scripted / one);
 }

@@ -31,6 +31,10 @@ impl AnsibleCfg {
     fn read(file: &Path) -> Option<Self> {
         // Not the directory that a link leads to: neither does Ansible look there.
         let directory = std::path::absolute(file).ok()?.parent()?.to_owned();
+        if !file.is_file() {
+            // Nobody may ever write to a pipe, and a device may never end.
+            return None;
+        }
         Some(Self { text: fs::read_to_string(file).ok()?, directory })
     }
 

@@ -6,12 +6,13 @@ use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use base64::Engine;
 use base64::prelude::{BASE64_STANDARD, BASE64_STANDARD_NO_PAD};
 use ring::digest::{SHA256, digest};
 
+use crate::ansible::ask::ask;
 use crate::ansible::environment::Environment;
 use crate::ansible::run_dir::RunDir;
 use crate::settings::ssh_string;
@@ -89,8 +90,7 @@ fn is_known(host: &str, known_hosts: Option<&Path>, environment: &Environment) -
         command.arg("-f").arg(file);
     }
     environment.replace_in(&mut command);
-    let asked = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
-    asked.is_ok_and(|status| status.success())
+    ask(&mut command, || false).is_some_and(|answer| answer.success)
 }
 
 #[cfg(test)]

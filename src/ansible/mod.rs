@@ -6,6 +6,7 @@
 pub(crate) mod cleanup;
 pub mod modules;
 pub mod reported;
+mod ask;
 mod private_files;
 mod accelerate;
 pub mod passwd;

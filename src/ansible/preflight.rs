@@ -6,8 +6,9 @@ use std::ffi::OsString;
 use std::fs::File;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
+use crate::ansible::ask::ask;
 use crate::ansible::command::inventories;
 use crate::ansible::environment::Environment;
 use crate::ansible::run_dir::RunDir;
@@ -49,6 +50,13 @@ pub enum Missing {
     Config(MissingFile),
     /// A directory where a file is meant.
     IsDirectory {
+        /// The setting that names it.
+        setting: &'static Setting,
+        /// Its path, as the setting has it.
+        path: String,
+    },
+    /// A device, a pipe or a socket where a file is meant that is read more than once.
+    IsNoFile {
         /// The setting that names it.
         setting: &'static Setting,
         /// Its path, as the setting has it.
@@ -152,9 +160,10 @@ fn unusable_file(setting: &'static Setting, path: &str, missing: fn(MissingFile)
     if Path::new(path).is_dir() {
         return Some(Missing::IsDirectory { setting, path: path.to_owned() });
     }
-    // A pipe is read once, and not by us.
     if !Path::new(path).is_file() {
-        return None;
+        // A pipe is read once, and this is the one file that is not Ansible's alone to read.
+        let is_read_here = setting.name == table::ANSIBLE_CONFIG.name;
+        return is_read_here.then(|| Missing::IsNoFile { setting, path: path.to_owned() });
     }
     let cause = File::open(path).err()?.to_string();
     Some(Missing::Unreadable { setting, path: path.to_owned(), cause })
@@ -172,19 +181,18 @@ fn in_a_collection(playbook: &str) -> bool {
 }
 
 /// Whether `ssh-keygen` says that ssh cannot use the private key; false also where there is no `ssh-keygen` to ask. `inherited`
-/// is the step's own environment, most of which is none of its business.
-pub fn is_damaged_key(run_dir: &RunDir, inherited: &[(OsString, OsString)]) -> bool {
+/// is the step's own environment, most of which is none of its business. It is not waited for once `is_cancelled`.
+pub fn is_damaged_key(run_dir: &RunDir, inherited: &[(OsString, OsString)], is_cancelled: impl Fn() -> bool) -> bool {
     let Some(key) = run_dir.private_key() else { return false };
     let inherited = inherited.iter().map(|(name, value)| (name, value));
-    is_damaged(key, &Environment::minimal(inherited, run_dir.account()))
+    is_damaged(key, &Environment::minimal(inherited, run_dir.account()), is_cancelled)
 }
 
-fn is_damaged(key: &Path, environment: &Environment) -> bool {
+fn is_damaged(key: &Path, environment: &Environment, is_cancelled: impl Fn() -> bool) -> bool {
     let mut command = Command::new("ssh-keygen");
     environment.replace_in(&mut command);
     command.args(["-y", "-P", "", "-f"]).arg(key);
-    let asked = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
-    asked.is_ok_and(|status| !status.success())
+    ask(&mut command, is_cancelled).is_some_and(|answer| !answer.success)
 }
 
 #[cfg(test)]
@@ -200,6 +208,11 @@ mod tests {
             unusable_file(&table::ANSIBLE_CONFIG, "/", Missing::Config),
             Some(Missing::IsDirectory { .. })
         ));
+        assert!(matches!(
+            unusable_file(&table::ANSIBLE_CONFIG, "/dev/null", Missing::Config),
+            Some(Missing::IsNoFile { .. })
+        ));
+        assert_eq!(missing_playbook("/dev/null"), None);
         assert_eq!(missing_playbook("acme.site.deploy"), None);
         assert!(
             matches!(missing_playbook("acme.site.yml"), Some(Missing::Playbook(file)) if file.path == "acme.site.yml")

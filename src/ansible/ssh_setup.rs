@@ -4,10 +4,11 @@
 
 use std::ffi::OsStr;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use anyhow::Result;
 
+use crate::ansible::ask::ask;
 use crate::ansible::config::AnsibleCfg;
 use crate::ansible::environment::Environment;
 use crate::ansible::run_dir::RunDir;
@@ -116,6 +117,6 @@ fn set_program(
 fn tells_host_keys(program: &Path, environment: &Environment, run_dir: &RunDir) -> bool {
     let mut command = Command::new(program);
     Environment::minimal(environment.iter(), run_dir.account()).replace_in(&mut command);
-    let told = command.arg("-V").stdin(Stdio::null()).output();
-    told.is_ok_and(|told| ssh_files::has_known_hosts_command(&String::from_utf8_lossy(&told.stderr)))
+    let told = ask(command.arg("-V"), || false);
+    told.is_some_and(|told| ssh_files::has_known_hosts_command(&told.stderr))
 }

@@ -145,15 +145,17 @@ impl<'a> Client<'a> {
         })
     }
 
-    /// The HTTP client refuses a response with more than a hundred headers or with very long ones; its status is known all the
-    /// same.
+    /// The HTTP client refuses a response with more than a hundred headers, or with very long or damaged ones; its status is
+    /// known all the same. A success with damaged headers is none: they say where the next response begins.
     fn status_of_unreadable(&self, error: &ureq::Error) -> Option<StatusCode> {
-        let too_large = match error {
-            ureq::Error::LargeResponseHeader(..) => true,
-            error => matches!(error, ureq::Error::Protocol(ureq_proto::Error::HttpParseTooManyHeaders)),
+        let status = StatusCode::from_u16(self.observed.status().filter(|_| self.observed.connected())?).ok()?;
+        let counts = match error {
+            ureq::Error::LargeResponseHeader(..)
+            | ureq::Error::Protocol(ureq_proto::Error::HttpParseTooManyHeaders) => true,
+            ureq::Error::Protocol(_) => !status.is_success(),
+            _ => false,
         };
-        let status = self.observed.status().filter(|_| too_large && self.observed.connected())?;
-        StatusCode::from_u16(status).ok()
+        counts.then_some(status)
     }
 }
 

@@ -163,6 +163,9 @@ fn certificate_words(why: &CertificateError) -> String {
     use CertificateError as E;
     match why {
         E::UnknownIssuer => "its certificate is signed by an authority that is not trusted".to_owned(),
+        E::BadSignature => {
+            "its certificate names a trusted authority, and is signed with another key than that authority has".to_owned()
+        }
         E::Expired | E::ExpiredContext { .. } => "its certificate has expired".to_owned(),
         E::NotValidYet | E::NotValidYetContext { .. } => "its certificate is not valid yet".to_owned(),
         E::NotValidForNameContext { presented, .. } if presented.is_empty() => {
@@ -183,12 +186,24 @@ fn certificate_words(why: &CertificateError) -> String {
 
 fn is_loopback(uri: &Uri) -> bool {
     let host = uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
-    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+    let address = host.parse::<std::net::IpAddr>().map(|address| address.to_canonical());
+    host.trim_end_matches('.') == "localhost"
+        || address.is_ok_and(|address| address.is_loopback() || address.is_unspecified())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_address_of_this_machine_is_known_as_that() {
+        for host in ["localhost", "localhost.", "127.0.0.2", "0.0.0.0", "[::1]", "[::]", "[::ffff:127.0.0.1]"] {
+            assert!(is_loopback(&format!("http://{host}:80/").parse().unwrap()), "{host}");
+        }
+        for host in ["local", "localhost.example", "10.0.0.1", "[fd00::1]"] {
+            assert!(!is_loopback(&format!("http://{host}:80/").parse().unwrap()), "{host}");
+        }
+    }
 
     #[test]
     fn only_transient_failures_are_retried() {

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs::{self, FileType, OpenOptions};
 use std::io::{ErrorKind, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
@@ -65,7 +66,9 @@ impl Drop for PayloadFile {
 /// Why the payload cannot be written to `path`, as far as that can be known before the run.
 pub(crate) fn problem(path: &Path) -> Option<String> {
     let remedy = "write the path of a file in a directory that exists and is writable";
-    let problem = match (path.file_name(), fs::symlink_metadata(path)) {
+    // `Path` itself does not tell `x/` from `x`.
+    let is_directory = [&b"/"[..], b"/."].iter().any(|end| path.as_os_str().as_bytes().ends_with(end));
+    let problem = match (path.file_name().filter(|_| !is_directory), fs::symlink_metadata(path)) {
         (None, _) => "does not name a file".to_owned(),
         (Some(_), Ok(found)) if !found.is_file() => format!("is {}", kind(found.file_type())),
         (Some(_), Err(error)) if error.kind() != ErrorKind::NotFound => format!("cannot be written: {error}"),
@@ -198,6 +201,9 @@ mod tests {
         for (wrong, said) in [
             ("/", "does not name a file"),
             ("x/..", "does not name a file"),
+            ("/tmp/x/", "does not name a file"),
+            ("/tmp/x/.", "does not name a file"),
+            ("./", "does not name a file"),
             ("/dev/null", "a device"),
             ("/dev/stdout", "a symbolic link"),
             ("/nonexistent/x", "`/nonexistent`: No such file or directory"),

@@ -92,10 +92,11 @@ impl ServerCertVerifier for Verified {
         let verified = self.roots.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
         let Err(Error::InvalidCertificate(refused)) = &verified else { return verified };
         // A self-signed certificate, which is usually made as an authority's, signs no other and cannot be verified as a
-        // server's. Both refusals come after its dates were found to be right. The handshake proves that the server has
-        // its key.
+        // server's. One that an unknown authority signed may have that authority's name. These refusals come after its
+        // dates were found to be right. The handshake proves that the server has its key.
         let is_own = self.own.iter().any(|own| own == end_entity);
-        if is_own && (*refused == CertificateError::UnknownIssuer || is_authority(refused)) {
+        let is_only_unknown = matches!(refused, CertificateError::UnknownIssuer | CertificateError::BadSignature);
+        if is_own && (is_only_unknown || is_authority(refused)) {
             rustls::client::verify_server_name(&ParsedCertificate::try_from(end_entity)?, server_name)?;
             return Ok(ServerCertVerified::assertion());
         }
@@ -186,9 +187,17 @@ impl ServerCertVerifier for Unverified {
 fn system_roots(named: Option<&Path>) -> Result<Vec<CertificateDer<'static>>> {
     let usual = || ROOT_BUNDLES.into_iter().map(PathBuf::from).find(|path| path.exists());
     let Some(path) = named.map(Path::to_owned).or_else(usual) else { return Ok(Vec::new()) };
-    let pem = std::fs::read(&path)
-        .with_context(|| format!("cannot read the system's root certificates in `{}`", path.display()))?;
+    let pem =
+        read(&path).with_context(|| format!("cannot read the system's root certificates in `{}`", path.display()))?;
     Ok(CertificateDer::pem_slice_iter(&pem).filter_map(Result::ok).collect())
+}
+
+/// The content of a regular file: nobody may ever write to a pipe, and a device may never end.
+fn read(path: &Path) -> std::io::Result<Vec<u8>> {
+    if std::fs::metadata(path)?.is_file() {
+        return std::fs::read(path);
+    }
+    Err(std::io::Error::other("it is not a regular file"))
 }
 
 /// The certificates that `ca_cert` holds or names; at least one, and each of them whole.
@@ -200,7 +209,7 @@ fn own_certificates(ca_cert: &str) -> Result<Vec<CertificateDer<'static>>> {
         // A pipeline setting on one line has its line ends written out.
         (ca_cert.replace("\\n", "\n").into_bytes(), "the PEM text of `ca_cert`".to_owned())
     } else {
-        let pem = std::fs::read(ca_cert).with_context(|| {
+        let pem = read(Path::new(ca_cert)).with_context(|| {
             format!(
                 "cannot read `{ca_cert}`, which `ca_cert` names; write the path of a PEM file, or the PEM text itself"
             )
@@ -243,6 +252,8 @@ mod tests {
                 "contains no certificate",
             ),
             ("/nonexistent.pem".to_owned(), "cannot read `/nonexistent.pem`"),
+            ("/dev/zero".to_owned(), "it is not a regular file"),
+            ("/".to_owned(), "it is not a regular file"),
         ] {
             let problem = format!("{:#}", own_certificates(&text).unwrap_err());
             assert!(problem.contains(said) && problem.contains("`ca_cert`"), "{text}: {problem}");

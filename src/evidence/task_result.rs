@@ -275,10 +275,13 @@ fn first_line(text: &str) -> Option<&str> {
     (!line.is_empty()).then_some(line)
 }
 
-/// The line of an error output that names the cause: the end of a Python traceback, else its first line.
+/// The line of an error output that names the cause: the end of a Python traceback, else its first line that is no warning.
 fn first_useful_line(text: &str) -> Option<&str> {
     let mut lines = text.lines().map(str::trim_end).filter(|line| !line.is_empty());
-    let first = lines.next()?;
+    // A shell warns of a locale, and Python of itself with a line of its source, before either fails.
+    let is_warning = |line: &str| line.to_lowercase().contains("warning: ") || line.starts_with([' ', '\t']);
+    let very_first = lines.clone().next();
+    let first = lines.find(|line| !is_warning(line)).or(very_first)?;
     if !first.starts_with("Traceback (most recent call last)") {
         return first_line(first);
     }
@@ -335,6 +338,15 @@ mod tests {
                 "ModuleNotFoundError: No module named 'x'",
             ),
             ("Traceback (most recent call last):\n  cut", "Traceback (most recent call last):"),
+            (
+                "bash: warning: setlocale: LC_ALL: cannot change locale (C.UTF-8)\n/usr/bin/python3: Permission denied\n",
+                "/usr/bin/python3: Permission denied",
+            ),
+            (
+                "/x.py:1: DeprecationWarning: old\n  import x\nTraceback (most recent call last):\n  File \"x\"\nOSError: full\n",
+                "OSError: full",
+            ),
+            ("sh: warning: nothing else\n", "sh: warning: nothing else"),
         ] {
             assert_eq!(first_useful_line(stderr), Some(shown));
         }

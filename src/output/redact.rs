@@ -1,4 +1,4 @@
-//! Takes every secret out of what is about to be printed: as it is, line by line, in JSON, and in base64.
+//! Takes every secret out of what is about to be printed: as it is, line by line, in JSON, in a URL, and in base64.
 //!
 //! Woodpecker masks secrets too, but only as they are: a key in a traceback or a token in a Basic header passes. Nothing
 //! here waits for the end of a line, and a line that is whole is never held back.
@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::prelude::{BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE_NO_PAD};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 
 /// What stands in the place of a secret.
@@ -17,6 +18,27 @@ pub const SHORTEST: usize = 4;
 
 /// The shortest line of a secret with several lines that is looked for on its own, in bytes.
 const SHORTEST_LINE: usize = 8;
+
+/// What RFC 3986 encodes everywhere, in the path and the query of a URL.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// What programs encode: everything reserved, or that without a slash (Python), without marks (JavaScript), or without
+/// what may stand in a user.
+const ENCODED: [&AsciiSet; 4] = [
+    RESERVED,
+    &RESERVED.remove(b'/'),
+    &RESERVED.remove(b'!').remove(b'\'').remove(b'(').remove(b')').remove(b'*'),
+    &RESERVED
+        .remove(b'!')
+        .remove(b'$')
+        .remove(b'&')
+        .remove(b'\'')
+        .remove(b'(')
+        .remove(b')')
+        .remove(b'*')
+        .remove(b'+')
+        .remove(b','),
+];
 
 /// How many bits of [`hash`] are kept.
 const BITS: u32 = 12;
@@ -162,7 +184,13 @@ fn forms(secret: &str) -> Vec<Box<[u8]>> {
     let mut forms: Vec<Vec<u8>> = Vec::new();
     for line in lines {
         forms.push(line.into());
-        forms.push(Value::from(line).to_string().trim_matches('"').into());
+        let json = Value::from(line).to_string();
+        let json = &json[1..json.len() - 1];
+        forms.push(json.into());
+        if !json.is_ascii() {
+            forms.push(ascii(json).into());
+        }
+        forms.extend(in_urls(line).map(String::into_bytes));
     }
     for text in [secret, whole] {
         for shift in 0..3 {
@@ -177,6 +205,27 @@ fn forms(secret: &str) -> Vec<Box<[u8]>> {
     }
     forms.retain(|form| form.len() >= SHORTEST && !form.contains(&b'\n'));
     forms.into_iter().map(Vec::into_boxed_slice).collect()
+}
+
+/// JSON as Python writes it: in ASCII alone.
+fn ascii(json: &str) -> String {
+    let escaped = |unit: u16| match u8::try_from(unit) {
+        Ok(byte) if byte.is_ascii() => char::from(byte).to_string(),
+        Ok(_) | Err(_) => format!("\\u{unit:04x}"),
+    };
+    json.encode_utf16().map(escaped).collect::<Vec<_>>().concat()
+}
+
+/// A line in percent-encoding, if that changes it: in the ways of several programs, with digits in both cases, and with a
+/// plus sign for a space.
+fn in_urls(line: &str) -> impl Iterator<Item = String> {
+    let encoded = ENCODED.into_iter().flat_map(move |set| {
+        let parts = || utf8_percent_encode(line, set);
+        let lower = |part: &str| if part.starts_with('%') { part.to_lowercase() } else { part.to_owned() };
+        let encoded = parts().to_string();
+        [encoded.replace("%20", "+"), encoded, parts().map(lower).collect()]
+    });
+    encoded.filter(move |encoded| encoded != line)
 }
 
 #[cfg(test)]
@@ -236,6 +285,29 @@ mod tests {
     fn a_secret_is_found_in_json() {
         let secret = "quo\"te\\and\ttab";
         assert_eq!(redacted(&[secret], &format!("{{\"a\": {}}}", Value::from(secret))), "{\"a\": \"********\"}");
+    }
+
+    #[test]
+    fn a_secret_is_found_in_json_of_ascii() {
+        assert_eq!(
+            redacted(&["pässwörd\u{1f511}"], r#"{"a": "p\u00e4ssw\u00f6rd\ud83d\udd11"}"#),
+            r#"{"a": "********"}"#
+        );
+        assert_eq!(redacted(&["\"quoted\""], r#"{"a": "\"quoted\""}"#), r#"{"a": "********"}"#);
+    }
+
+    #[test]
+    fn a_secret_is_found_in_percent_encoding() {
+        for (secret, shown) in [
+            ("p@ss/w:rd", &["p%40ss%2Fw%3Ard", "p%40ss%2fw%3ard", "p%40ss/w%3Ard"][..]),
+            ("passé wörd", &["pass%C3%A9%20w%C3%B6rd", "pass%c3%a9%20w%c3%b6rd", "pass%C3%A9+w%C3%B6rd"]),
+            ("it's(100%)", &["it%27s%28100%25%29", "it's(100%25)"]),
+            ("a+b=c&d$e", &["a%2Bb%3Dc%26d%24e", "a+b%3Dc&d$e"]),
+        ] {
+            for form in shown {
+                assert_eq!(redacted(&[secret], &format!("http://me:{form}@x")), "http://me:********@x", "{form}");
+            }
+        }
     }
 
     #[test]

@@ -34,7 +34,7 @@ impl Run<'_> {
     /// # Errors
     /// When a file of the run cannot be written, or its processes cannot be watched. A missing program or playbook is an [`Ending`].
     pub fn execute(&self, environment: &[(OsString, OsString)], signals: &mut Signals) -> Result<Ending> {
-        if let Some(obstacle) = self.obstacle(environment) {
+        if let Some(obstacle) = self.obstacle(environment, signals) {
             return Ok(Ending::NotStarted(obstacle));
         }
         let playbook = command::playbook(self.ansible, self.run_dir, environment.iter().cloned(), self.colour)?;
@@ -60,9 +60,9 @@ impl Run<'_> {
     }
 
     /// What keeps the run from starting and can be seen before it does.
-    fn obstacle(&self, environment: &[(OsString, OsString)]) -> Option<NotStarted> {
+    fn obstacle(&self, environment: &[(OsString, OsString)], signals: &Signals) -> Option<NotStarted> {
         let missing = preflight::missing(self.ansible).into_iter().next().map(NotStarted::Missing);
-        let is_damaged = || preflight::is_damaged_key(self.run_dir, environment);
+        let is_damaged = || preflight::is_damaged_key(self.run_dir, environment, || signals.cancelled().is_some());
         missing.or_else(|| is_damaged().then_some(NotStarted::DamagedKey))
     }
 

@@ -57,6 +57,10 @@ pub(super) fn supervise(
     signals: &mut Signals,
 ) -> Result<Ending> {
     adopt_orphans()?;
+    // It may have come while something else was waited for.
+    if let Some(signal) = signals.cancelled() {
+        return Ok(Ending::Cancelled(signal));
+    }
     let mut child = match command(invocation).spawn() {
         Ok(child) => child,
         Err(error) => {

@@ -100,7 +100,7 @@ impl ProxyVariables {
         let exempt = self.variable("no_proxy")?.map(|list| list.value).unwrap_or_default();
         let host = target.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
         let port = target.port_u16().unwrap_or(if scheme == "https" { 443 } else { 80 });
-        let is_exempt = exempt.split([',', ' ']).any(|entry| matches(entry.trim(), host, port));
+        let is_exempt = exempt.split(|c: char| c == ',' || c.is_whitespace()).any(|entry| matches(entry, host, port));
         Ok((!is_exempt).then_some(proxy))
     }
 
@@ -137,18 +137,23 @@ fn matches(entry: &str, host: &str, port: u16) -> bool {
     if entry == "*" {
         return true;
     }
-    if let (Ok(address), Some((network, bits))) = (host.parse::<IpAddr>(), entry.split_once('/')) {
-        return in_network(address, network, bits);
-    }
     let (name, wanted) = match entry.rsplit_once(':') {
         // More than one colon is an IPv6 address, not a port.
-        Some((name, digits)) if !name.contains(':') => (name, digits.parse().ok()),
+        Some((name, digits)) if !name.contains(':') || name.ends_with(']') => (name, Some(digits)),
         _ => (entry, None),
     };
-    let name = name.trim_start_matches("*.").trim_start_matches('.').to_lowercase();
-    let host = host.to_lowercase();
-    let matches = host == name || host.strip_suffix(&name).is_some_and(|rest| rest.ends_with('.'));
-    !name.is_empty() && matches && wanted.is_none_or(|wanted: u16| wanted == port)
+    if wanted.is_some_and(|digits| digits.parse() != Ok(port)) {
+        return false;
+    }
+    if let Ok(address) = host.parse::<IpAddr>() {
+        return match name.split_once('/') {
+            Some((network, bits)) => in_network(address, network, bits),
+            None => name.trim_matches(['[', ']']).parse() == Ok(address),
+        };
+    }
+    let name = name.trim_start_matches("*.").trim_start_matches('.').trim_end_matches('.').to_lowercase();
+    let host = host.trim_end_matches('.').to_lowercase();
+    !name.is_empty() && (host == name || host.strip_suffix(&name).is_some_and(|rest| rest.ends_with('.')))
 }
 
 fn in_network(address: IpAddr, network: &str, bits: &str) -> bool {
@@ -255,6 +260,20 @@ mod tests {
             ("http://x:8081/", "x:8080", false),
             ("http://x/", "*", true),
             ("http://x/", ",", false),
+            ("http://x/", ".", false),
+            ("http://x/", "a\tx\nb", true),
+            ("http://x./", "x", true),
+            ("http://x/", "x.", true),
+            ("http://x:8080/", "x:http", false),
+            ("http://10.1.2.3/", "1.2.3", false),
+            ("http://10.1.2.3/", "*.2.3", false),
+            ("http://10.1.2.3:8080/", "10.1.2.3:8080", true),
+            ("http://[fd00::1]/", "fd00::1", true),
+            ("http://[fd00::1]/", "[fd00::1]", true),
+            ("http://[fd00::1]/", "fd00:0:0::1", true),
+            ("http://[fd00::1]:81/", "[fd00::1]:81", true),
+            ("http://[fd00::1]:81/", "[fd00::1]:82", false),
+            ("http://[fd00::1]/", "::1", false),
         ] {
             let proxy = through(url, &[("http_proxy", "http://p:1"), ("no_proxy", list)]);
             assert_eq!(proxy.is_none(), direct, "{url} with {list}");

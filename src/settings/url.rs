@@ -73,6 +73,10 @@ pub(crate) fn without_user(typed: &str, secrets: &mut Secrets) -> Result<Without
     let (Some(user), Some(password)) = (decoded(url.username()), decoded(url.password().unwrap_or_default())) else {
         return Err("contains a user or password that is not percent-encoded UTF-8".to_owned());
     };
+    if user.contains(':') || format!("{user}{password}").contains(char::is_control) {
+        // RFC 7617 has no place for either.
+        return Err("contains a colon in its user, or a control character in its user or password".to_owned());
+    }
     if url.password().is_none() {
         // A user without a password is a token.
         let _ = secrets.keep(user.as_str());
@@ -107,16 +111,37 @@ fn parsed(typed: &str) -> Result<Url, String> {
     if let Some(violation) = guessed.get() {
         return Err(format!("is not a URL: {}", violation.description()));
     }
+    let authority = typed.split_once("://").map_or(typed, |(_, rest)| rest).split(['/', '?', '#']).next();
+    let authority = authority.unwrap_or_default();
     match url.host() {
         None | Some(Host::Domain("")) => return Err("has no host name".to_owned()),
-        Some(Host::Domain(_) | Host::Ipv4(_) | Host::Ipv6(_)) => {}
+        Some(Host::Domain(name)) => host_name(name)?,
+        // The standard also reads `1.2`, `0x7f.1` and, as octal numbers, `010.0.0.1`.
+        Some(Host::Ipv4(address)) => {
+            let host = authority.rsplit('@').next().unwrap_or_default();
+            if host.split(':').next() != Some(&address.to_string()) {
+                return Err(format!("has an address that is not four decimal numbers, and would mean {address}"));
+            }
+        }
+        Some(Host::Ipv6(_)) => {}
     }
     // The standard reads `http://host:` as a URL without a port, and a socket cannot be opened to port 0.
-    let authority = typed.split_once("://").map_or(typed, |(_, rest)| rest).split(['/', '?', '#']).next();
-    if authority.is_some_and(|authority| authority.ends_with(':')) || url.port() == Some(0) {
+    if authority.ends_with(':') || url.port() == Some(0) {
         return Err(in_words(ParseError::InvalidPort, typed));
     }
     Ok(url)
+}
+
+/// Whether a name can be that of a host (RFC 1123), or of a service that has an underscore in its name.
+fn host_name(name: &str) -> Result<(), String> {
+    if let Some(wrong) = name.chars().find(|c| !(c.is_ascii_alphanumeric() || "-_.".contains(*c))) {
+        return Err(format!("has a host name that contains {wrong:?}"));
+    }
+    let name = name.strip_suffix('.').unwrap_or(name);
+    if name.len() > 253 || name.split('.').any(|label| label.is_empty() || label.len() > 63) {
+        return Err("has a host name that is too long, or a part of it that is empty or too long".to_owned());
+    }
+    Ok(())
 }
 
 fn in_words(error: ParseError, typed: &str) -> String {
@@ -167,6 +192,8 @@ mod tests {
             ("http://status.", "http://status./api/status"),
             ("http://me:secret@status", "http://status/api/status"),
             ("http://me:p@ss@status", "http://status/api/status"),
+            ("http://me:p@ss:8@10.1.2.3:80", "http://10.1.2.3/api/status"),
+            ("http://a-b.c_d.example.", "http://a-b.c_d.example./api/status"),
         ] {
             assert_eq!(read(typed).as_deref(), Ok(meant), "{typed}");
         }
@@ -209,6 +236,20 @@ mod tests {
             ("http://status/#a", "fragment"),
             ("http://status/api/status", "only the base URL"),
             ("http://me:%ff@status", "percent-encoded UTF-8"),
+            ("http://m%3Ae:secret@status", "a colon in its user"),
+            ("http://me:secret%0A@status", "a control character"),
+            ("http://m%0De:secret@status", "a control character"),
+            ("http://127.1", "would mean 127.0.0.1"),
+            ("http://256", "would mean 0.0.1.0"),
+            ("http://0x7f.0.0.1:80", "would mean 127.0.0.1"),
+            ("http://me:secret@010.0.0.1/x", "would mean 8.0.0.1"),
+            ("http://status..example", "empty"),
+            ("http://.status", "empty"),
+            ("http://.", "empty"),
+            ("http://$STATUS", "contains '$'"),
+            ("http://status*", "contains '*'"),
+            (&format!("http://{}", "a".repeat(64)), "too long"),
+            (&format!("http://{}", "a.".repeat(128)), "too long"),
         ] {
             let problem = read(typed).unwrap_err();
             assert!(problem.contains(said), "{typed}: {problem}");

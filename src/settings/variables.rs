@@ -175,8 +175,9 @@ fn looks_secret(name: &str, value: &str) -> bool {
     let is_path =
         value.starts_with(['/', '~', '.']) || ["_FILE", "_PATH", "_DIR"].iter().any(|end| name.ends_with(end));
     let last = name.rsplit('_').next().unwrap_or_default();
-    let named = ["TOKEN", "PASSWORD", "PASSWD", "SECRET", "CREDENTIAL"].iter().any(|part| name.contains(part))
-        || ["KEY", "PASS"].contains(&last);
+    let named =
+        ["TOKEN", "PASSWORD", "PASSWD", "PASSPHRASE", "SECRET", "CREDENTIAL"].iter().any(|part| name.contains(part))
+            || ["KEY", "PASS"].contains(&last);
     named && !is_switch && !is_path
 }
 
@@ -233,6 +234,7 @@ mod tests {
         for (name, value, told) in [
             ("ANSIBLE_GALAXY_SERVER_HUB_TOKEN", "abc", true),
             ("ANSIBLE_HASHI_VAULT_SECRET_ID", "abc", true),
+            ("ANSIBLE_SSH_PASSPHRASE", "abc", true),
             ("ANSIBLE_NETCONF_SSH_KEY", "abc", true),
             ("ANSIBLE_HOST_KEY_CHECKING", "false", false),
             ("ANSIBLE_PRIVATE_KEY_FILE", "key", false),

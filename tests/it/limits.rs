@@ -20,6 +20,7 @@ pub fn suite() -> Suite {
         "limits",
         [],
         every_signal_that_ends_a_container_ends_the_step_with_a_sentence,
+        a_signal_ends_a_step_that_asks_a_program,
         few_processes_end_the_step_with_a_sentence,
         small_files_end_the_step_with_a_sentence,
         each_line_of_the_log_is_one_write,
@@ -94,6 +95,24 @@ fn every_signal_that_ends_a_container_ends_the_step_with_a_sentence() -> Result<
         step.expect_nothing_left(&end);
     }
     Ok(())
+}
+
+fn a_signal_ends_a_step_that_asks_a_program() {
+    let step = Step::new().dry();
+    let key = step.path("key");
+    succeeded(Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(&key));
+    let step = step.setting("ssh_private_key", fs::read_to_string(&key).unwrap());
+    let program = step.path("bin").join("ssh-keygen");
+    std::os::unix::fs::symlink(root().join("tests/programs/never-answers"), &program).unwrap();
+    let mut running = step.start();
+    running.wait_for("[1/4]");
+    while !program.with_extension("asked").exists() {
+        std::thread::yield_now();
+    }
+    running.signal(Signal::TERM);
+    let end = running.end();
+    step.expect_nothing_left(end.expect_code(143).expect_error("cancelled by SIGTERM (15): no status was sent"));
+    assert!(!step.path("fake/asked.json").exists(), "the playbook was run\n{end}");
 }
 
 fn few_processes_end_the_step_with_a_sentence() -> Result<(), NotRun> {

@@ -62,9 +62,10 @@ fn no_proxy_and_empty_proxies_mean_a_direct_way() {
         attempts(&server, 1);
     }
     let server = Scripted::http([ok()]);
-    let step = step().to(server.url()).setting("retry_for", "1s").env("http_proxy", "http://me:c4n4ry@127.0.0.1:1");
+    let step = step().to(server.url()).setting("retry_for", "2s").env("http_proxy", "http://me:c4n4ry@127.0.0.1:1");
     let end = step.run();
-    failed(&end, "the connection to the proxy http://127.0.0.1:1 (from `http_proxy`) failed: ", "check `http_proxy`");
+    end.expect_log("the connection to the proxy http://127.0.0.1:1 (from `http_proxy`) failed: ");
+    failed(&end, "the proxy http://127.0.0.1:1 (from `http_proxy`)", "check `http_proxy`");
     end.expect_no("c4n4ry");
     assert!(server.requests().is_empty());
 }
@@ -72,24 +73,35 @@ fn no_proxy_and_empty_proxies_mean_a_direct_way() {
 /// The step against a server that only a proxy knows.
 #[track_caller]
 fn through(scheme: &str, proxy: &str) -> Ended {
+    run_through(scheme, proxy, &[])
+}
+
+#[track_caller]
+fn run_through(scheme: &str, proxy: &str, settings: &[(&str, &str)]) -> Ended {
     let variable = format!("{scheme}_proxy");
     let step = step().to(format!("{scheme}://status.example:8443")).env(&variable, proxy);
-    step.settings([("http_timeout", "1s"), ("retry_for", "2s"), ("ca_cert", &Authority::new("ours").pem())]).run()
+    step.settings(settings.iter().copied()).setting("ca_cert", Authority::new("ours").pem()).run()
+}
+
+/// The step went through a proxy that never serves it, which the first attempt found out. What the last one finds depends
+/// on how much time is left for it.
+#[track_caller]
+fn in_vain(scheme: &str, proxy: &str, http_timeout: &str, said: &str) {
+    let end = run_through(scheme, proxy, &[("http_timeout", http_timeout), ("retry_for", "2s")]);
+    end.expect_log(&format!("attempt 1: {said}"));
+    failed(&end, &format!("(from `{scheme}_proxy`)"), &format!("check `{scheme}_proxy` of this step or its agent"));
 }
 
 fn a_fault_of_a_proxy_names_the_proxy_and_its_variable() {
     for scheme in ["http", "https"] {
-        let check = format!("check `{scheme}_proxy` of this step or its agent");
-        let end = through(scheme, NOBODY);
         let said = format!("the connection to the proxy {NOBODY} (from `{scheme}_proxy`) failed: Connection refused");
-        failed(&end, &said, &check);
-        let end = through(scheme, "proxy.invalid:3128");
-        failed(&end, &format!("the host name of the proxy http://proxy.invalid:3128 (from `{scheme}_proxy`)"), &check);
+        in_vain(scheme, NOBODY, "10s", &said);
+        let said = format!("the host name of the proxy http://proxy.invalid:3128 (from `{scheme}_proxy`)");
+        in_vain(scheme, "proxy.invalid:3128", "10s", &said);
         for hang in [Act::HangAtOnce, Act::Hang] {
             let proxy = Scripted::http((0..20).map(|_| hang.clone()));
-            let end = through(scheme, &proxy.url());
             let said = format!("the proxy {} (from `{scheme}_proxy`) did not answer in time", proxy.url());
-            failed(&end, &said, &check);
+            in_vain(scheme, &proxy.url(), "1s", &said);
         }
         let proxy = Scripted::http([status("407 Who")]);
         let end = through(scheme, &proxy.url());
@@ -140,8 +152,8 @@ fn socks_is_spoken_in_every_version() {
     let end = step().to(format!("http://status.example:{}", server.address.port())).env("http_proxy", at).run();
     end.expect_delivered().expect_no("p%40ss").expect_no("p@ss");
     assert_eq!(proxy.asked(), ["5 me:p@ss status.example"]);
-    let end = through("http", "socks5h://127.0.0.1:1");
-    failed(&end, "the connection to the proxy socks5h://127.0.0.1:1 (from `http_proxy`) failed", "check `http_proxy`");
+    let said = "the connection to the proxy socks5h://127.0.0.1:1 (from `http_proxy`) failed";
+    in_vain("http", "socks5h://127.0.0.1:1", "10s", said);
 }
 
 fn a_proxy_that_cannot_be_used_is_an_error_before_the_run() {

@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use plugin_gitops_status::TABLE;
 
 use crate::harness::suite::{Suite, suite};
-use crate::harness::{read, root};
+use crate::harness::{read, root, succeeded};
 use crate::pages::pages;
 
 pub fn suite() -> Suite {
@@ -21,6 +22,7 @@ pub fn suite() -> Suite {
         the_documents_stay_short_enough_to_be_read,
         every_command_of_the_documents_is_known,
         every_path_of_the_documents_is_there,
+        the_parser_of_dates_with_a_known_fault_is_not_built,
     )
 }
 
@@ -230,4 +232,21 @@ fn every_path_of_the_documents_is_there() {
         }
     }
     assert!(count > 15, "only {count} paths were found");
+}
+
+/// For this reason deny.toml allows a version of `time` whose parser of dates can be made to overflow the stack.
+fn the_parser_of_dates_with_a_known_fault_is_not_built() {
+    let mut tree = Command::new(env!("CARGO"));
+    tree.current_dir(root()).args(["tree", "--locked", "--offline", "--package", env!("CARGO_PKG_NAME")]);
+    tree.args(["--edges", "normal,build", "--prefix", "none", "--format", "{p} {f}"]);
+    let tree = succeeded(&mut tree).stdout;
+    let mut features = tree.lines().filter_map(|line| line.strip_prefix("time v")?.split_once(' '));
+    // Without `time`, deny.toml needs no exception.
+    let (version, features) = features.next().unwrap();
+    assert!(!features.split(',').any(|feature| feature == "parsing"), "time {version} is built with {features}");
+    // The status server parses dates, and in another form.
+    let server = sources(&root().join("examples/status-server/src"));
+    for file in server {
+        assert!(!fs::read_to_string(&file).unwrap().contains("Rfc2822"), "{}", file.display());
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::delivery::{attempts, failed, step};
+use crate::delivery::{all_alike, attempts, failed, step};
 use crate::harness::server::{Act, Authority, Scripted, ok, self_signed};
 use crate::harness::step::text;
 use crate::harness::suite::{Suite, suite};
@@ -60,9 +60,10 @@ fn tls_faults_end_in_time() {
     let pem = ours.pem();
     let step = || step().setting("ca_cert", &pem);
     for fault in [Act::HangAtOnce, Act::ResetAtOnce] {
-        let server = Scripted::https([fault, ok()], ours.server("localhost", 2999));
+        let script = std::iter::once(fault).chain((0..20).map(|_| ok()));
+        let server = Scripted::https(script, ours.server("localhost", 2999));
         step().to(server.https_url()).setting("http_timeout", "1s").run().expect_delivered();
-        attempts(&server, 1);
+        all_alike(&server);
     }
     // Plain HTTP where TLS is spoken.
     let server = Scripted::http([ok()]);
@@ -94,10 +95,18 @@ fn a_self_signed_certificate_is_accepted_as_exactly_that() {
         assert!(server.requests().is_empty());
     }
     // A certificate that an unknown authority has signed is accepted as exactly that as well.
-    let authority = Authority::new("nobody");
-    let (pem, config) = authority.signed("localhost", 2999);
-    let server = Scripted::https([ok()], config);
-    step().to(server.https_url()).setting("ca_cert", pem).run().expect_delivered();
+    let name_of_all = "rcgen self signed cert";
+    for name in ["nobody", name_of_all] {
+        let (pem, config) = Authority::new(name).signed("localhost", 2999);
+        let server = Scripted::https([ok()], config);
+        step().to(server.https_url()).setting("ca_cert", pem).run().expect_delivered();
+    }
+    // One of a new authority that has the old one's name is not.
+    let server = Scripted::https([ok()], Authority::new("ours").server("localhost", 2999));
+    let end = step().to(server.https_url()).setting("ca_cert", Authority::new("ours").pem()).run();
+    let cause = "its certificate names a trusted authority, and is signed with another key than that authority has";
+    failed(&end, &format!("the server is not trusted: {cause} (1 attempt)"), "check `ca_cert`");
+    assert!(server.requests().is_empty());
 }
 
 fn a_ca_cert_is_read_even_where_nothing_is_verified() {

@@ -59,6 +59,9 @@ pub(crate) fn missing(missing: &Missing) -> String {
         Missing::IsDirectory { setting, path } => {
             format!("`{}` names `{path}`, which is a directory; name the file in it", setting.name)
         }
+        Missing::IsNoFile { setting, path } => {
+            format!("`{}` names `{path}`, which is a device, a pipe or a socket; name a regular file", setting.name)
+        }
         Missing::Unreadable { setting, path, cause } => {
             format!("`{}` names `{path}`, which cannot be read: {cause}; check its owner and mode", setting.name)
         }

@@ -45,6 +45,7 @@ fn not_started() -> Vec<NotStarted> {
         NotStarted::Missing(Missing::Requirements(file("requirements.yml"))),
         NotStarted::Missing(Missing::Config(file("ansible.cfg"))),
         NotStarted::Missing(Missing::IsDirectory { setting: &table::PLAYBOOK, path: text("playbooks") }),
+        NotStarted::Missing(Missing::IsNoFile { setting: &table::ANSIBLE_CONFIG, path: text("/dev/stdin") }),
         NotStarted::Missing(Missing::Unreadable {
             setting: &table::INVENTORY,
             path: text("hosts"),
