@@ -24,14 +24,18 @@ COPY benches benches
 RUN --mount=type=secret,id=ca \
     .ci/binary "$TARGETARCH" /plugin-gitops-status
 
+# --- What downloads Python packages for the two stages after it. CI takes it for the python image of the documents, too.
+FROM ${BASE} AS pip
+RUN apt-get update -qq && apt-get install -qq -y --no-install-recommends python3-pip ca-certificates
+
 # --- The files: Debian's packages unpacked into an empty tree. Installing them the usual way needs dpkg, perl and a
 # shell in the image, which is half its size.
-FROM ${BASE} AS files
-# Supported until November 2027 (.ci/supported says when it no longer is). The other three are what filters of Ansible and
-# of its usual collections import: password_hash, json_query, ipaddr.
+FROM pip AS files
+# Supported until about November 2027: 2.21.0 is of May 2026, and a line is supported for 18 months. `.ci/supported` says
+# when it no longer is. The other three are what filters of Ansible and of its usual collections import: password_hash,
+# json_query, ipaddr.
 ARG ANSIBLE_CORE=2.21.5
 ARG LIBRARIES="passlib==1.7.4 jmespath==1.1.0 netaddr==1.3.0"
-RUN apt-get update -qq && apt-get install -qq -y --no-install-recommends python3-pip ca-certificates
 # Python and what it is linked to; ssh; git over http; a shell. The check below fails when a library is missing here.
 ARG PACKAGES="base-files netbase busybox libc6 libc-bin libgcc-s1 gcc-14-base zlib1g \
     python3-minimal python3.13-minimal libpython3.13-minimal libpython3.13-stdlib libpython3-stdlib \
@@ -102,9 +106,8 @@ RUN cd /out && export LANG=C.UTF-8 \
     && rm -rf root/.ansible tmp/* && { ! find . -xdev -perm /6000 -type f | grep .; }
 
 # --- Collections for those who want them in the image; the standard image gets them by `galaxy_requirements`.
-FROM ${BASE} AS collections
+FROM pip AS collections
 ARG ANSIBLE=14.5.0
-RUN apt-get update -qq && apt-get install -qq -y --no-install-recommends python3-pip ca-certificates
 RUN --mount=type=secret,id=ca,target=/etc/ssl/certs/ca-certificates.crt \
     pip download --quiet --no-deps --no-cache-dir --dest /wheels "ansible==$ANSIBLE" \
     && mkdir -p /out && cd /out \

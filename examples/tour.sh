@@ -7,11 +7,13 @@ cd "$(dirname "$0")/.."
 if [ -t 1 ]; then bold=$(printf '\033[1m') plain=$(printf '\033[0m'); else bold='' plain=''; fi
 say() { printf '\n%s── %s%s\n' "$bold" "$*" "$plain"; }
 
+# Before the build, so that a Python that is missing is not found out after minutes.
+command -v ansible-playbook > /dev/null || PATH=$(.ci/ansible-core):$PATH
+export PATH
+
 say 'Build the plugin and the status server'
 # Without --release, which takes twice as long and shows nothing more; `cargo test` uses what is built here.
 cargo build --locked --package plugin-gitops-status --package gitops-status-server
-command -v ansible-playbook > /dev/null || PATH=$(.ci/ansible-core):$PATH
-export PATH
 
 scratch=$(mktemp -d)
 server=

@@ -1,13 +1,16 @@
 //! Notes how far an attempt came, which the errors of the HTTP client do not tell: whether there was a connection to the
 //! status server yet, whose name could not be resolved, and which status a response had that could not be read on.
 
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError};
 
 use ureq::Error;
 use ureq::config::Config;
 use ureq::http::Uri;
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
+use ureq::unversioned::transport::time::Duration;
 use ureq::unversioned::transport::{Buffers, ConnectionDetails, Connector, NextTimeout, Transport};
 
 /// How far an attempt came. All of its parts note it, and whoever asks has a clone.
@@ -62,10 +65,28 @@ pub(crate) struct ObservedResolver {
 impl Resolver for ObservedResolver {
     fn resolve(&self, uri: &Uri, config: &Config, timeout: NextTimeout) -> Result<ResolvedSocketAddrs, Error> {
         let wanted = self.instead.as_ref().unwrap_or(uri);
-        let resolved = DefaultResolver::default().resolve(wanted, config, timeout);
+        let resolved = resolve_in_time(wanted, config, timeout);
         let of_server = wanted.authority() == self.target.authority();
         self.observed.0.server_unresolved.store(resolved.is_err() && of_server, Ordering::SeqCst);
         resolved
+    }
+}
+
+/// Resolves a name in a thread of its own, which may go on after the time is over.
+///
+/// The client's own resolver does the same, and panics where no thread can be made.
+fn resolve_in_time(uri: &Uri, config: &Config, timeout: NextTimeout) -> Result<ResolvedSocketAddrs, Error> {
+    let (uri, config) = (uri.clone(), config.clone());
+    let unlimited = NextTimeout { after: Duration::NotHappening, ..timeout };
+    let (sender, resolved) = mpsc::channel();
+    std::thread::Builder::new().name("resolve".to_owned()).spawn(move || {
+        // Nobody listens any more once the time is over.
+        let _ = sender.send(DefaultResolver::default().resolve(&uri, &config, unlimited));
+    })?;
+    match resolved.recv_timeout(*timeout.after) {
+        Ok(resolved) => resolved,
+        Err(RecvTimeoutError::Timeout) => Err(Error::Timeout(timeout.reason)),
+        Err(RecvTimeoutError::Disconnected) => Err(io::Error::other("the resolver ended early").into()),
     }
 }
 

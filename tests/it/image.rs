@@ -13,6 +13,7 @@ use crate::harness::ended::Ended;
 use crate::harness::step::Step;
 use crate::harness::suite::{Need, Suite, suite};
 use crate::harness::{copy, root, succeeded, variable};
+use crate::tidy::blocks;
 
 pub fn suite() -> Suite {
     suite!(
@@ -25,6 +26,7 @@ pub fn suite() -> Suite {
         ssh_works_for_a_uid_without_a_name,
         as_pid_1_it_ends_on_sigterm,
         what_is_missing_is_named_as_outside,
+        python_packages_are_added_as_documented,
     )
 }
 
@@ -231,4 +233,34 @@ fn what_is_missing_is_named_as_outside() {
     end.expect_code(1);
     end.expect_error("the host name cannot be resolved");
     assert!(Path::new(&surroundings.example.target().join("rsyslog.conf")).exists(), "the deploy was for nothing");
+}
+
+/// The recipe of the documents, with one of its packages. Where `PYTHON_IMAGE` is set, it stands in for the python image.
+fn python_packages_are_added_as_documented() {
+    let recipes = blocks("docs/troubleshooting.md", "dockerfile");
+    let [recipe] = recipes.as_slice() else { panic!("one recipe is expected: {recipes:#?}") };
+    let replaced = |text: String, old: &str, new: &str| {
+        assert_eq!(text.matches(old).count(), 1, "{old} in {text}");
+        text.replace(old, new)
+    };
+    let recipe = replaced(recipe.clone(), " boto3 hcloud kubernetes", " hcloud");
+    let mut recipe = replaced(recipe, "FROM plugin-gitops-status", &format!("FROM {}", image()));
+    if let Some(python) = variable("PYTHON_IMAGE") {
+        recipe = replaced(recipe, "FROM python:3.13-slim", &format!("FROM {python}"));
+    }
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("Dockerfile"), recipe).unwrap();
+    let name = format!("gitops-status-packages:{}", std::process::id());
+    let build = variable("BUILD").unwrap();
+    let mut words = build.split(' ');
+    succeeded(Command::new(words.next().unwrap()).args(words).args(["--tag", &name]).arg(folder.path()));
+
+    let mut python = engine(&["run", "--rm", "--user", "12345", "--read-only", "--entrypoint", "python3", &name, "-c"]);
+    let found =
+        python.arg("import hcloud, jinja2, requests; print(hcloud.__file__, jinja2.__file__)").output().unwrap();
+    succeeded(&mut engine(&["rmi", &name]));
+    let found = Ended::from(found).expect_code(0).stdout.clone();
+    // What Ansible itself imports is not replaced.
+    let (added, own) = ("/usr/lib/python3/dist-packages/hcloud/", "/usr/local/lib/python3.13/dist-packages/jinja2/");
+    assert!(found.contains(added) && found.contains(own), "{found}");
 }
