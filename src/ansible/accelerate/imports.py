@@ -47,8 +47,15 @@ class Files:
     def known(self, name):
         return self.code.get(self.payload.files.get(name))
 
+    def file_of(self, name):
+        try:
+            return self.payload.files[name][0]
+        except KeyError:
+            # As the archive's own loader says it. A module that runs is asked for by the name `__main__`.
+            raise zipimport.ZipImportError("can't find module %r" % (name,), name=name) from None
+
     def path_of(self, name):
-        return self.archive + "/" + self.payload.files[name][0]
+        return self.archive + "/" + self.file_of(name)
 
     # What Python asks of a loader.
 
@@ -59,19 +66,20 @@ class Files:
         exec(self.get_code(module.__name__), module.__dict__)
 
     def is_package(self, name):
-        return self.payload.files[name][0].endswith("/__init__.py")
+        return self.file_of(name).endswith("/__init__.py")
 
     def get_filename(self, name):
         return self.path_of(name)
 
     def get_code(self, name):
+        path = self.path_of(name)
         code = self.known(name)
-        rename(code, self.path_of(name))
+        rename(code, path)
         return code
 
     def get_source(self, name):
         # The one that the archive itself has, found from the directory the module lies in.
-        folder = self.payload.files[name][0].rpartition("/")[0]
+        folder = self.file_of(name).rpartition("/")[0]
         if self.is_package(name):
             folder = folder.rpartition("/")[0]
         return zipimport.zipimporter(self.archive + "/" + folder if folder else self.archive).get_source(name)

@@ -15,11 +15,16 @@ import sys
 import tempfile
 import threading
 import time
+import traceback
 import warnings
 
 from ansible.module_utils.basic import AnsibleModule
 
 LEFT = []
+try:
+    import no_module_of_this_name
+except ImportError:
+    WITHOUT_IT = traceback.format_exc()
 
 
 class Removes:
@@ -60,6 +65,7 @@ def surroundings():
         "main": sorted(name for name in vars(sys.modules["__main__"]) if not name.startswith("__")),
         "basic": ["_payload.zip/ansible/module_utils/basic.py" in path for path in (
             sys.modules["ansible.module_utils.basic"].__file__, AnsibleModule.exit_json.__code__.co_filename)],
+        "traceback": WITHOUT_IT,
         "python": [
             tempfile.tempdir, getattr(platform, "_uname_cache", None), locale.setlocale(locale.LC_ALL), str(warnings.filters),
             logging.root.handlers, socket.getdefaulttimeout(), threading.active_count(), gc.isenabled(), gc.get_threshold(),
