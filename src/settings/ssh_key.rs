@@ -95,60 +95,16 @@ fn outer_length(bytes: &[u8]) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::process::Command;
-
-    /// A key of `ssh-keygen` itself.
-    fn made(arguments: &[&str]) -> (tempfile::TempDir, std::path::PathBuf, String) {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("key");
-        let made = Command::new("ssh-keygen").args(["-q", "-f"]).arg(&path).args(arguments).status().unwrap();
-        assert!(made.success());
-        let text = std::fs::read_to_string(&path).unwrap();
-        (folder, path, text)
-    }
 
     #[test]
-    fn keys_of_every_format_are_repaired() {
-        for arguments in [
-            &["-t", "ed25519", "-N", ""][..],
-            &["-t", "rsa", "-b", "2048", "-N", ""],
-            &["-t", "rsa", "-b", "2048", "-m", "PEM", "-N", ""],
-            &["-t", "ecdsa", "-m", "PKCS8", "-N", ""],
+    fn what_is_no_private_key_is_refused_with_the_reason() {
+        for (text, said) in [
+            ("ssh-ed25519 AAAA me", "public key"),
+            ("PuTTY-User-Key-File-3: x\ny", "puttygen"),
+            ("hello", "not a private key"),
+            (" ", TRUNCATED),
         ] {
-            let (_folder, _, text) = made(arguments);
-            for bent in [
-                text.replace('\n', "\r\n"),
-                text.replace('\n', "\r"),
-                text.trim_end().to_owned(),
-                text.replace('\n', "\\n"),
-                format!("\n  {text}\n"),
-            ] {
-                assert_eq!(repaired(&bent).unwrap(), text, "{arguments:?}");
-            }
+            assert!(repaired(text).unwrap_err().contains(said), "{text}");
         }
-    }
-
-    #[test]
-    fn keys_that_cannot_work_are_refused_with_the_reason() {
-        let (_folder, path, text) = made(&["-t", "ed25519", "-N", "secret"]);
-        assert_eq!(repaired(&text), Err(PASSPHRASE));
-        let public = std::fs::read_to_string(path.with_extension("pub")).unwrap();
-        assert!(repaired(&public).unwrap_err().contains("public key"));
-        let (_folder, _, text) = made(&["-t", "rsa", "-b", "2048", "-m", "PEM", "-N", "secret"]);
-        assert_eq!(repaired(&text), Err(PASSPHRASE));
-        for arguments in [&["-t", "ed25519", "-N", ""][..], &["-t", "rsa", "-b", "2048", "-m", "PEM", "-N", ""]] {
-            let (_folder, _, text) = made(arguments);
-            let lines: Vec<&str> = text.lines().collect();
-            assert_eq!(repaired(&lines[..lines.len() - 1].join("\n")), Err(TRUNCATED));
-            let hole: Vec<&str> =
-                lines.iter().enumerate().filter(|(index, _)| *index != 2).map(|(_, line)| *line).collect();
-            assert_eq!(repaired(&hole.join("\n")), Err(TRUNCATED));
-            let mut foreign = lines.clone();
-            foreign.insert(3, "Comment: none of the key's");
-            assert_eq!(repaired(&foreign.join("\n")), Err(TRUNCATED));
-        }
-        assert!(repaired("PuTTY-User-Key-File-3: x\ny").unwrap_err().contains("puttygen"));
-        assert!(repaired("hello").unwrap_err().contains("not a private key"));
-        assert_eq!(repaired(" "), Err(TRUNCATED));
     }
 }

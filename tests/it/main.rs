@@ -29,6 +29,7 @@ mod ansible;
 mod atlas;
 mod ssh;
 mod access;
+mod keys;
 mod accelerate;
 mod secrets;
 mod newcomer;
@@ -66,6 +67,7 @@ fn main() -> ExitCode {
         atlas::suite(),
         ssh::suite(),
         access::suite(),
+        keys::suite(),
         ansible::suite(),
         modules::suite(),
         secrets::suite(),
