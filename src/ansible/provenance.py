@@ -155,7 +155,8 @@ class Provenance:
         fields = {}
         command = self.modules.get(written.known_as, {}).get("message")
         # A script that `creates` or `removes` would let run says nothing of having been held back; `no_log` hides it of a command.
-        silent = written.known_as == "script" or (command and "censored" in answer)
+        # A command in the background says it later, to the task that waits for it.
+        silent = written.known_as == "script" or (command and ("censored" in answer or "ansible_job_id" in answer))
         if status == "ok" and (check_mode and silent or HELD_BACK in str(answer.get("msg"))[:200]):
             fields["held_back"] = True
         if answer.get("skipped_paths"):
