@@ -23,6 +23,7 @@ if not sys.platform.startswith("linux"):
 HEADER = struct.Struct(">BII")
 SPLIT = struct.Struct(">II")  # the number of an archive, and how much of the text stands before it
 STORE, DROP, RUN, OUT, ERR, EXIT, NOT_STARTED = range(1, 8)
+ABLE, UNABLE = b"1", b"0"  # to run the module that it was made for: what a child says of itself
 CHUNK = 65536
 IDLE = 600  # seconds without a module after which this process ends by itself
 PARENT = set()  # names of modules that a child got from its parent
@@ -132,14 +133,26 @@ class Loop:
                     if code is not None:
                         return code
 
+    def read(self, most):
+        part = os.read(self.channel_in, min(CHUNK, most))
+        if not part:
+            self.end()
+        return part
+
     def received(self, count):
+        """So many bytes; `None` where there is no memory for them, and then they are passed over."""
         data = bytearray()
-        while len(data) < count:
-            part = os.read(self.channel_in, min(CHUNK, count - len(data)))
-            if not part:
-                self.end()
-            data += part
-        return bytes(data)
+        try:
+            while count:
+                part = self.read(count)
+                count -= len(part)
+                data += part
+            return bytes(data)
+        except MemoryError:
+            del data
+            while count:
+                count -= len(self.read(count))
+            return None
 
     def store(self, number, text):
         """Keeps an archive. One that cannot be kept is known all the same, and nothing is started with it."""
@@ -172,28 +185,42 @@ class Loop:
             os.close(fd)
         if pid is None:
             while length:
-                length -= len(self.received(min(CHUNK, length)))
+                length -= len(self.read(length))
             return self.send(frame(NOT_STARTED, number, why))
         # The child reads what it is to do by itself: a module's arguments are never in this process.
-        has_read = os.read(pipes[4], 1)
+        said = os.read(pipes[4], 1)
         os.close(pipes[4])
+        if said == UNABLE:
+            os.waitpid(pid, 0)
+            for fd in (pipes[0], pipes[2]):
+                os.close(fd)
+            return self.send(frame(NOT_STARTED, number, b"cannot"))
         self.running.append(Module(number, pid, pipes[0], pipes[2]))
-        if not has_read:
+        if said != ABLE:
             self.end()
 
     def child(self, pipes, payload, split, length):
         """The code of a module, in a process that is to be its own."""
         text = self.received(length)
-        os.write(pipes[5], b"1")
-        os.dup2(pipes[1], 1)
-        os.dup2(pipes[3], 2)
-        for fd in pipes + [self.channel_in, self.channel_out] + [fd for module in self.running for fd in module.open]:
+        try:
+            if text is None:
+                raise MemoryError
+            code = compile(text[:split] + payload.text() + text[split:], "<stdin>", "exec", dont_inherit=True)
+            for fd in [self.channel_in, self.channel_out] + [fd for module in self.running for fd in module.open]:
+                os.close(fd)
+            os.dup2(pipes[1], 1)
+            os.dup2(pipes[3], 2)
+            self.files.enter(payload)
+            PARENT.update(sys.modules)
+            sys.path[:] = BEGINNING
+            random.seed()
+        except MemoryError:
+            os.write(pipes[5], UNABLE)
+            os._exit(1)
+        os.write(pipes[5], ABLE)
+        for fd in pipes:
             os.close(fd)
-        self.files.enter(payload)
-        PARENT.update(sys.modules)
-        sys.path[:] = BEGINNING
-        random.seed()
-        return compile(text[:split] + payload.text() + text[split:], "<stdin>", "exec", dont_inherit=True)
+        return code
 
     def relay(self, module, fd):
         data = os.read(fd, CHUNK)
