@@ -40,7 +40,7 @@ fn step(settings: &Settings, environment: &Environment, log: &Log) -> Result<Out
     let payload_file = settings.report.payload_file.as_ref().map(PayloadFile::new).transpose()?;
     let mut signals = Signals::listen()?;
     let client = settings.destination.server().map(Client::new).transpose()?;
-    let run_dir = RunDir::new(&std::env::temp_dir(), settings, Needs::find(std::env::home_dir().as_deref()))?;
+    let run_dir = RunDir::new(&std::env::temp_dir(), settings, Needs::find(environment))?;
     clean_up_after(&run_dir, log.clone());
 
     log.say(messages::running(settings, Surroundings::of(&run_dir)));

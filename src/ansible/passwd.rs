@@ -1,6 +1,7 @@
 //! The account that this process runs as. A container may run as any uid, with no entry in `/etc/passwd` and no home of its own:
 //! ssh then refuses to start ("No user exists for uid 12345"), and Ansible has nowhere to put its files.
 
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
@@ -27,10 +28,18 @@ pub struct Needs {
 }
 
 impl Needs {
-    /// Looks at `/etc/passwd` and at `home`, the value of `HOME`.
-    pub fn find(home: Option<&Path>) -> Self {
-        let named =
-            read("/etc/passwd").lines().any(|line| is_this_user(line) && line.split(':').nth(5).is_some_and(usable));
+    /// Looks at `/etc/passwd` and at `HOME` in the step's environment.
+    pub fn find(environment: &[(OsString, OsString)]) -> Self {
+        let variable = environment.iter().find(|(name, _)| name == "HOME").map(|(_, home)| home.as_os_str());
+        Self::of(variable, &read("/etc/passwd"))
+    }
+
+    fn of(variable: Option<&OsStr>, passwd: &str) -> Self {
+        let of_this_user = passwd.lines().filter(|line| is_this_user(line));
+        let listed: Vec<&OsStr> = of_this_user.filter_map(|line| line.split(':').nth(5)).map(OsStr::new).collect();
+        // Where the variable is missing, programs take the home that is listed.
+        let home = variable.filter(|home| !home.is_empty()).or(listed.first().copied());
+        let named = listed.iter().any(usable);
         Self { home: !home.is_some_and(usable), name: Path::new(NSS_WRAPPER).exists() && !named }
     }
 }
@@ -111,11 +120,16 @@ mod tests {
 
     #[test]
     fn a_home_must_be_a_directory_that_can_be_written_and_not_the_root() {
-        assert!(!Needs::find(Some(&std::env::temp_dir())).home);
+        let good = std::env::temp_dir();
+        let listed = format!("me:x:{}:1::{}:/bin/sh\n", getuid().as_raw(), good.display());
+        assert!(!Needs::of(Some(good.as_os_str()), "").home);
         for home in ["/", "/nonexistent", "/etc/passwd"] {
-            assert!(Needs::find(Some(Path::new(home))).home, "{home}");
+            assert!(Needs::of(Some(OsStr::new(home)), &listed).home, "{home}");
         }
-        assert!(Needs::find(None).home);
+        for no_variable in [None, Some(OsStr::new(""))] {
+            assert!(Needs::of(no_variable, "").home);
+            assert!(!Needs::of(no_variable, &listed).home);
+        }
     }
 
     #[test]

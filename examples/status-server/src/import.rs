@@ -21,15 +21,15 @@ pub fn take_over(file: &Path, now: i64) -> Result<()> {
     let context = || format!("cannot take over `{}`", old.display());
     let text = fs::read(&old).with_context(context)?;
     let list: Vec<Value> = serde_json::from_slice(&text).context("it is not a list").with_context(context)?;
-    let new = store::beside(file, "new");
-    remove_leftovers(&new)?;
-    let count = write(&new, &list, now).with_context(context)?;
+    let made = store::beside(file, "new");
+    remove_leftovers(&made)?;
+    let count = write(&made, &list, now).with_context(context)?;
     // The database takes its place only when it is complete; until then a next start begins anew.
     if old == file {
         fs::copy(&old, store::beside(&old, "old")).with_context(context)?;
-        fs::rename(&new, file).with_context(context)?;
+        fs::rename(&made, file).with_context(context)?;
     } else {
-        fs::rename(&new, file).with_context(context)?;
+        fs::rename(&made, file).with_context(context)?;
         fs::rename(&old, store::beside(&old, "old")).with_context(context)?;
     }
     complain(&format!("took over {count} of {} statuses from `{}`", list.len(), old.display()));
@@ -49,8 +49,8 @@ fn old_file(file: &Path) -> Result<Option<PathBuf>> {
     Ok(beside.try_exists().with_context(context)?.then_some(beside))
 }
 
-fn write(new: &Path, list: &[Value], now: i64) -> Result<usize> {
-    let mut connection = Connection::open(new)?;
+fn write(made: &Path, list: &[Value], now: i64) -> Result<usize> {
+    let mut connection = Connection::open(made)?;
     store::create(&mut connection)?;
     let transaction = connection.transaction()?;
     let mut count = 0;

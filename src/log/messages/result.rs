@@ -28,7 +28,7 @@ pub fn judged(settings: &Settings, verdict: &Verdict, seen: &Evidence) -> Vec<Li
     for (item, on) in &verdict.more_differs {
         let on = hosts(&on.iter().cloned().collect::<Vec<_>>()).unwrap_or_default();
         lines.push(warning(&format!(
-            "`{item}` in `ignore` does not apply on {on}: more than that differs, or the task does not show what differs"
+            "`{item}` in `ignore` does not apply on {on}: something else differs there, or the task does not show what differs"
         )));
     }
     let ignored = &seen.ignored;
