@@ -208,7 +208,13 @@ fn a_diff_tells_what_changed_when_hides() {
     assert!(drifted(&shown("copy", r#""sides":"differ""#)));
     assert!(drifted(&shown("file", r#""keys":["state"],"states":["absent","file"],"sides":"differ""#)));
     assert_eq!(shown("file", r#""sides":"equal""#), Verified);
-    assert_eq!(shown("copy", r#""sides":"equal","before_header":"/x","empty":true"#), Verified);
+    assert_eq!(shown("lineinfile", r#""sides":"equal","before_header":"/x","empty":true"#), Verified);
+    assert_eq!(shown("copy", r#""path":"/x","sides":"equal""#), Verified, "the attributes of a file that is there");
+    assert_eq!(
+        why(&shown("copy", r#""sides":"equal","before_header":"/x""#)),
+        Some(ChangeHidden),
+        "a link to such a file"
+    );
     assert!(drifted(&shown("copy", r#""sides":"equal","empty":true"#)), "the file is not there");
     assert_eq!(why(&shown("lineinfile", r#""before_header":"x""#)), Some(ChangeHidden), "a text without two sides");
     assert_eq!(why(&outcome_of("user", NEVER, OK)), Some(ChangeHidden));
