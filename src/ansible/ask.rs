@@ -6,10 +6,17 @@ use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, Signal, kill_process_group};
 
 /// How long an answer may take. These programs look at a file or two, and answer within milliseconds.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long it is waited at once, in nanoseconds.
+const PAUSE: i64 = 50_000_000;
+
+/// How long a program takes to end after its files were closed.
+const MOMENT: Duration = Duration::from_micros(200);
 
 /// What a program answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,18 +30,17 @@ pub(super) struct Answer {
 /// Runs a program to its end; `None` where it cannot be started, or was ended because it took too long or `is_cancelled`
 /// became true.
 ///
-/// Waiting for a child with a time limit takes a thread of its own, or asking again and again. These programs end so soon
-/// that there are few pauses, and short ones.
+/// The end of a program closes its stderr, which ends a pause at once. Where something else holds that open, the end is seen
+/// when the pause is over.
 pub(super) fn ask(command: &mut Command, is_cancelled: impl Fn() -> bool) -> Option<Answer> {
     // A group of its own, which can be ended whole.
     let command = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).process_group(0);
     let mut child = command.spawn().ok()?;
     let deadline = Instant::now() + PATIENCE;
-    let mut pause = Duration::from_millis(1);
     loop {
         match child.try_wait() {
             Ok(Some(status)) => return Some(Answer { success: status.success(), stderr: first_of_stderr(&mut child) }),
-            Ok(None) if Instant::now() < deadline && !is_cancelled() => sleep(pause),
+            Ok(None) if Instant::now() < deadline && !is_cancelled() => pause(&child),
             Ok(None) | Err(_) => {
                 // An error means that it has ended by now, which is as good.
                 let _ = kill_process_group(Pid::from_child(&child), Signal::KILL);
@@ -42,7 +48,17 @@ pub(super) fn ask(command: &mut Command, is_cancelled: impl Fn() -> bool) -> Opt
                 return None;
             }
         }
-        pause = (pause * 2).min(Duration::from_millis(50));
+    }
+}
+
+/// Waits until nobody holds the child's stderr open any more, and for [`PAUSE`] at most.
+fn pause(child: &Child) {
+    let mut closed: Vec<PollFd> = child.stderr.iter().map(|pipe| PollFd::new(pipe, PollFlags::empty())).collect();
+    // A signal ends it early, and then there is a look at everything again.
+    let _ = poll(&mut closed, Some(&Timespec { tv_sec: 0, tv_nsec: PAUSE }));
+    if closed.iter().any(|pipe| !pipe.revents().is_empty()) {
+        // It ends in a moment, unless it closed its stderr itself and goes on.
+        sleep(MOMENT);
     }
 }
 
@@ -81,7 +97,13 @@ mod tests {
         assert!(Command::new("mkfifo").arg(&alive).status().unwrap().success());
         // Both hold the pipe open for reading as long as they live.
         let script = format!("exec 3<> {}; sleep 600 & : > {}; wait", alive.display(), started.display());
-        assert_eq!(ask(&mut shell(&script), || started.exists()), None);
+        let is_asked = std::cell::Cell::new(false);
+        let is_cancelled = || {
+            is_asked.set(true);
+            started.exists()
+        };
+        assert_eq!(ask(&mut shell(&script), is_cancelled), None);
+        assert!(is_asked.get(), "nothing can cancel it");
         // Each has its signal by now, and dies on its own.
         while writer(&alive).is_ok() {
             std::thread::yield_now();
