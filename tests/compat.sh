@@ -2,12 +2,17 @@
 # Runs every case on each ansible-core that a Python here can run, and from 2.19 on the comparison of the table of modules with
 # the documentation of modules: its own, and those of the collections that the image's target `full` has. Ends with a table.
 #
-#   tests/compat.sh [VERSION...]        all of them, or those alone
+#   tests/compat.sh [VERSION...]            all of them, or those alone
+#   tests/compat.sh --share VERSION...      each runs its share of the cases, and all cases that differ by version
 set -u
 cd "$(dirname "$0")/.."
+share=
+[ "${1:-}" != --share ] || { share=yes && shift; }
 [ $# -gt 0 ] || set -- 2.14 2.16 2.18 2.19 2.20 2.21 2.22
-table='' failed=0
+table='' failed=0 part=0
 for version; do
+    part=$((part + 1))
+    [ -z "$share" ] || export CASES_PART="$part/$#"
     if ! .ci/ansible-core "$version" > /dev/null; then
         table="$table
 $version   not run: no Python here can run it"
