@@ -51,6 +51,8 @@ pub struct Module {
     /// Its diff shows each attribute of a file that differs, and whether anything else does, unless one of these holds.
     /// `None` where that is not known.
     pub attributes_hidden: Option<&'static [Is]>,
+    /// Its diff shows texts only of a file that it would replace, so that two equal ones do not say that nothing differs.
+    pub shows_what_it_replaces: bool,
 }
 
 /// Whether a module supports check mode.

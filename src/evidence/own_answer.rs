@@ -56,17 +56,11 @@ fn shown(known: &KnownTask, answer: &ModuleResult) -> Option<Sides> {
     let sides = answer.diff.iter().filter_map(|diff| match diff.sides? {
         // An empty text is what stands for a file that is not there, too.
         Sides::Equal if diff.empty && diff.before_header.is_none() => Some(Sides::Differ),
-        Sides::Equal if is_copied_all_the_same(known, diff) => None,
+        Sides::Equal if known.module.shows_what_it_replaces && diff.path.is_none() => None,
         Sides::Differ if is_touch(known, answer) && touches_only(diff, answer) => Some(Sides::Equal),
         sides => Some(sides),
     });
     sides.reduce(|one, other| if other == Sides::Differ { other } else { one })
-}
-
-/// Whether a diff shows texts that are the same although its module shows texts only of a file that it would replace: there is
-/// a link to such a file, for example.
-fn is_copied_all_the_same(known: &KnownTask, diff: &Diff) -> bool {
-    ["assemble", "copy", "template"].contains(&known.module.name) && diff.path.is_none()
 }
 
 pub(super) fn is_touch(known: &KnownTask, answer: &ModuleResult) -> bool {

@@ -83,18 +83,18 @@ fn yes() -> Option<bool> {
     Some(true)
 }
 
-fn read_case(file: &str) -> Case {
-    serde_json::from_str(&read(file)).unwrap_or_else(|error| panic!("{file}: {error}"))
+fn read_case(name: &str) -> Case {
+    let file = format!("tests/cases/{name}/case.json");
+    serde_json::from_str(&read(&file)).unwrap_or_else(|error| panic!("{file}: {error}"))
 }
 
 fn differs_by_version(name: &str) -> bool {
-    read_case(&format!("tests/cases/{name}/case.json")).expect.contains_key("on")
+    read_case(name).expect.contains_key("on")
 }
 
 /// The case, and what is expected on this ansible-core.
 fn load(name: &str) -> (Case, Expected) {
-    let file = format!("tests/cases/{name}/case.json");
-    let mut case = read_case(&file);
+    let mut case = read_case(name);
     if let Some(serde_json::Value::Object(by_version)) = case.expect.remove("on") {
         let here = by_version.into_iter().find(|(version, _)| version == ansible::version());
         if let Some((_, serde_json::Value::Object(differs))) = here {
@@ -102,7 +102,7 @@ fn load(name: &str) -> (Case, Expected) {
         }
     }
     let expected = serde_json::from_value(std::mem::take(&mut case.expect).into());
-    (case, expected.unwrap_or_else(|error| panic!("{file}: {error}")))
+    (case, expected.unwrap_or_else(|error| panic!("{name}: {error}")))
 }
 
 fn expand(step: &Step, text: &str) -> String {

@@ -14,6 +14,7 @@ const OTHER: Module = Module {
     answers: &[],
     disclaimers: &[],
     attributes_hidden: None,
+    shows_what_it_replaces: false,
 };
 
 /// Those of them whose name says that they only read.

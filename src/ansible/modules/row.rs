@@ -22,6 +22,7 @@ pub(super) const fn module(name: &'static str, kind: Kind, check_mode: CheckMode
         answers,
         disclaimers,
         attributes_hidden: None,
+        shows_what_it_replaces: false,
     }
 }
 
@@ -58,6 +59,12 @@ impl Module {
     /// Its diff shows each attribute of a file that differs, and whether anything else does, unless one of these holds.
     pub(super) const fn tells_attributes_unless(mut self, hidden: &'static [Is]) -> Self {
         self.attributes_hidden = Some(hidden);
+        self
+    }
+
+    /// Its diff shows texts only of a file that it would replace: there is a link to one with this content, for example.
+    pub(super) const fn shows_what_it_replaces(mut self) -> Self {
+        self.shows_what_it_replaces = true;
         self
     }
 
