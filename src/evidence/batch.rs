@@ -1,8 +1,9 @@
 //! The batch of hosts that is at work, and which host a result is about.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
-use crate::evidence::facts::{HostFacts, PlaybookFacts};
+use crate::evidence::facts::PlaybookFacts;
+use crate::evidence::hosts::Hosts;
 use crate::evidence::task::Task;
 use crate::evidence::task_result::TaskResult;
 
@@ -27,7 +28,7 @@ pub(super) struct Subject<'r> {
 
 impl Batch {
     /// The host that a result is about. `hosts` are those met so far.
-    pub fn subject<'r>(&self, result: &'r TaskResult<'_>, hosts: &HashMap<String, HostFacts>) -> Subject<'r> {
+    pub fn subject<'r>(&self, result: &'r TaskResult<'_>, hosts: &Hosts) -> Subject<'r> {
         let Some(host) = result.delegated_to.as_deref() else {
             return Subject { host: &result.host, on_controller: self.implicit.contains(result.host.as_ref()) };
         };

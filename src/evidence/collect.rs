@@ -2,7 +2,7 @@
 //!
 //! Memory grows with hosts, plays, tasks and what they reveal, not with the number of events.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::BufRead;
 use std::rc::Rc;
 
@@ -11,6 +11,7 @@ use crate::evidence::connection::{KeyCheckBypass, shared_by};
 use crate::evidence::event::{self, Event};
 use crate::evidence::event_file::{self, Damage};
 use crate::evidence::facts::{Ending, HostFacts, PlayFacts, PlaybookFacts, UnverifiedTask};
+use crate::evidence::hosts::Hosts;
 use crate::evidence::ignore::{Globs, Ignored};
 use crate::evidence::pending::{InLoop, Pending};
 use crate::evidence::provenance::Provenance;
@@ -80,8 +81,8 @@ struct Collector<'a> {
     tasks: Vec<Rc<KnownTask>>,
     /// What is still missing on a host: items of a loop before its summary, and jobs before they have finished.
     pending: Pending,
-    /// What the hosts of the playbook at work have shown: looked up once or twice for each event, so not sorted yet.
-    hosts: HashMap<String, HostFacts>,
+    /// What the hosts of the playbook at work have shown.
+    hosts: Hosts,
     batch: Batch,
     provenance: Provenance,
     /// A task has shown a difference, or the user ignores what changed: handlers may act on it.
@@ -102,7 +103,7 @@ impl<'a> Collector<'a> {
             ssh_args: String::new(),
             tasks: Vec::new(),
             pending: Pending::default(),
-            hosts: HashMap::new(),
+            hosts: Hosts::default(),
             batch: Batch::default(),
             provenance: Provenance::default(),
             change_seen: false,
@@ -125,9 +126,9 @@ impl<'a> Collector<'a> {
             }
             Event::Playbook(options) => {
                 self.provenance.playbook(options.check);
-                self.playbook(options);
+                self.playbook(*options);
             }
-            Event::Play(play) => return self.play(play),
+            Event::Play(play) => return self.play(*play),
             Event::NoHosts(event::Empty {}) => self.current_play()?.no_hosts = true,
             Event::NoHostsLeft(event::Empty {}) => self.current_play()?.ended_for_all = true,
             Event::Connection(connection) => return self.connection(&connection),
@@ -137,7 +138,7 @@ impl<'a> Collector<'a> {
                 self.seen.prompts.insert(prompt.name.clone());
                 self.provenance.prompt(prompt);
             }
-            Event::Task(task) => return self.task(task),
+            Event::Task(task) => return self.task(*task),
             Event::Start(start) => return self.start(&start),
             Event::Result(result) => return self.result(&result),
             Event::Stats(stats) => {
@@ -162,7 +163,7 @@ impl<'a> Collector<'a> {
 
     fn close_playbook(&mut self) {
         if let Some(playbook) = self.seen.playbooks.last_mut() {
-            playbook.hosts.extend(self.hosts.drain());
+            playbook.hosts.extend(self.hosts.take());
         }
     }
 
@@ -201,7 +202,7 @@ impl<'a> Collector<'a> {
             facts.named.values_mut().for_each(|took_part| *took_part = true);
         } else {
             for host in facts.named.keys() {
-                self.hosts.entry(host.clone()).or_default().to_check = true;
+                self.hosts.of(host).to_check = true;
             }
         }
         for host in play.hosts.iter().filter(|host| !implicit.contains(*host)) {
@@ -213,7 +214,7 @@ impl<'a> Collector<'a> {
 
     fn connection(&mut self, connection: &event::Connection) -> Option<()> {
         if !self.current_play()?.waived {
-            let facts = facts_of(&mut self.hosts, &connection.host);
+            let facts = self.hosts.of(&connection.host);
             // What was said of the host before holds too.
             facts.key_check_bypass = facts.key_check_bypass.take().or_else(|| KeyCheckBypass::of(connection));
             facts.shared_by = facts.shared_by.or_else(|| shared_by(connection, &self.ssh_args));
@@ -263,7 +264,8 @@ impl<'a> Collector<'a> {
         }
         let waived = known.waived || play.waived;
         let trusted = !self.check_mode || (play.check && playbook.options.check);
-        self.answered(result);
+        let asked_host = self.hosts.number(&result.host);
+        answered(self.hosts.at(asked_host), result);
         let inputs = self.provenance.inputs(&known, result);
         self.provenance.record(&known, result, &inputs, waived);
         let Subject { host, on_controller } = self.batch.subject(result, &self.hosts);
@@ -273,7 +275,7 @@ impl<'a> Collector<'a> {
             InLoop::Speaks => {}
             InLoop::SumsUp => return Some(()),
             InLoop::SumsUpAccepted => {
-                facts_of(&mut self.hosts, &result.host).accepted_failures += 1;
+                self.hosts.of(&result.host).accepted_failures += 1;
                 return Some(());
             }
             InLoop::Missing => {
@@ -304,9 +306,10 @@ impl<'a> Collector<'a> {
             outcome = drift;
         }
         if outcome == TaskOutcome::Waived && result.failed() && !result.item {
-            facts_of(&mut self.hosts, &result.host).accepted_failures += 1;
+            self.hosts.of(&result.host).accepted_failures += 1;
         } else if trusted {
-            facts_of(&mut self.hosts, host).count(outcome, &known.task.name, self.events);
+            let number = if host == result.host { asked_host } else { self.hosts.number(host) };
+            self.hosts.at(number).count(outcome, &known.task.name, self.events);
         }
         Some(())
     }
@@ -329,23 +332,13 @@ impl<'a> Collector<'a> {
         self.unverified(why_unverified, result.task, &result.host, None);
     }
 
-    /// The host a task ran for has answered, wherever the work was done.
-    fn answered(&mut self, result: &TaskResult<'_>) {
-        let facts = facts_of(&mut self.hosts, &result.host);
-        facts.answered = true;
-        if !result.item && result.status == Status::Ok {
-            facts.tasks_ok += 1;
-            facts.tasks_changed += u64::from(result.changed);
-        }
-    }
-
     /// Notes what a `debug` states.
     fn statement(&mut self, known: &KnownTask, result: &TaskResult<'_>, unknown: Option<&Source>) {
         let lines = &result.answer().markers;
         if lines.is_empty() {
             return;
         }
-        let statement = &mut facts_of(&mut self.hosts, &result.host).statement;
+        let statement = &mut self.hosts.of(&result.host).statement;
         statement.add(lines, &known.task.name, self.events);
         if let Some(source) = unknown {
             statement.depends_on(source);
@@ -375,12 +368,13 @@ impl<'a> Collector<'a> {
     }
 }
 
-/// The facts about a host, empty ones for a host not met before. Spares an allocation for each event.
-fn facts_of<'a>(hosts: &'a mut HashMap<String, HostFacts>, name: &str) -> &'a mut HostFacts {
-    if !hosts.contains_key(name) {
-        hosts.insert(name.to_owned(), HostFacts::default());
+/// The host a task ran for has answered, wherever the work was done.
+fn answered(facts: &mut HostFacts, result: &TaskResult<'_>) {
+    facts.answered = true;
+    if !result.item && result.status == Status::Ok {
+        facts.tasks_ok += 1;
+        facts.tasks_changed += u64::from(result.changed);
     }
-    hosts.get_mut(name).unwrap_or_else(|| unreachable!("the host was inserted above"))
 }
 
 /// A `meta` task that did not take effect says so by a skip, whose reason begins with what it does:

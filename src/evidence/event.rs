@@ -12,16 +12,16 @@ use crate::evidence::mentions::{Gone, Mentions, Prompt, Uses};
 use crate::evidence::task::Task;
 use crate::evidence::task_result::TaskResult;
 
-/// One thing Ansible said.
+/// One thing Ansible said. A fleet says millions of them, nearly all results: what is larger than one is in a box.
 #[derive(Debug, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Event<'a> {
     /// The callback was loaded.
     Open(Open),
     /// A playbook file begins.
-    Playbook(Playbook),
+    Playbook(Box<Playbook>),
     /// A play, or the next batch of a play with `serial`, begins.
-    Play(Play),
+    Play(Box<Play>),
     /// The play before matched no host.
     NoHosts(Empty),
     /// A play ended early because no host was left.
@@ -29,7 +29,7 @@ pub enum Event<'a> {
     /// How a host is reached; comes before the first answer of a host in a play, and again when it changes.
     Connection(Connection),
     /// What a task is; comes before anything names its number.
-    Task(Task),
+    Task(Box<Task>),
     /// What a task mentions, where something unknown may stand behind it.
     Uses(Box<Uses>),
     /// Hosts that the run goes on without, or not any more.

@@ -19,6 +19,7 @@ mod names;
 pub mod provenance;
 pub mod task_outcome;
 pub mod facts;
+mod hosts;
 mod pending;
 mod batch;
 pub mod collect;

@@ -165,6 +165,8 @@ pub struct KnownTask {
     pub defaults: BTreeMap<String, String>,
     /// Whether the user took it out of the verdict.
     pub waived: bool,
+    /// What of an answer is proof that names no argument and no field: of most answers.
+    proof_of_bare_answer: Proof,
 }
 
 impl KnownTask {
@@ -177,11 +179,16 @@ impl KnownTask {
                 defaults.extend(values.clone());
             }
         }
-        Self { task, module, defaults, waived }
+        let nothing = BTreeMap::new();
+        let proof_of_bare_answer = module.proof(&Call { defaults: &defaults, args: &nothing, answer: Some(&nothing) });
+        Self { task, module, defaults, waived, proof_of_bare_answer }
     }
 
     /// What of a result's own answer is proof.
     pub fn proof(&self, answer: &ModuleResult) -> Proof {
+        if answer.args.is_empty() && answer.fields.is_empty() {
+            return self.proof_of_bare_answer;
+        }
         self.module.proof(&Call { defaults: &self.defaults, args: &answer.args, answer: Some(&answer.fields) })
     }
 

@@ -125,10 +125,12 @@ pub fn drift_of_failure(
 
 /// Whether a handler has found a difference itself. It acts on a change that was seen before; here nobody asks whether one was.
 pub fn handler_differs(known: &KnownTask, result: &TaskResult<'_>, circumstances: Circumstances<'_>) -> bool {
-    let proof = known.proof(result.answer());
-    let compares = known.module.kind == Kind::Compares && !proof.is_action && proof.changed_lost.is_none();
     let asked = !circumstances.waived && !circumstances.on_controller;
-    asked && known.task.handler && compares && result.changed && result.status == Status::Ok
+    if !known.task.handler || !asked || !result.changed || result.status != Status::Ok {
+        return false;
+    }
+    let proof = known.proof(result.answer());
+    known.module.kind == Kind::Compares && !proof.is_action && proof.changed_lost.is_none()
 }
 
 /// Whether a command failed by nothing but its exit code.
