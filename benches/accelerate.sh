@@ -4,11 +4,12 @@
 #
 #   benches/accelerate.sh [TURNS [PART...]]     5 turns and all parts where nothing is said
 #
-# Parts: copies (5 hosts, 20 tasks), few (5 hosts, 3 tasks), fleet (20 hosts, 3 and 20 tasks), become, facts,
-#        latency (20 ms there and back), ceiling (servers that cost nothing, so that the figure is the agent's alone)
+# Parts: copies (5 hosts, 20 tasks), few (5 hosts, 3 tasks), fleet (20 hosts, 3 tasks), big (20 hosts, 20 tasks), become,
+#        facts, latency (20 ms there and back), ceiling (servers that cost nothing, so that the figure is the agent's alone)
 #
-# The ways: Ansible as it comes, Ansible with pipelining, this step without and with `accelerate`. All of them take part in
-# each turn, in an order that changes from turn to turn. Ratios are to pipelined Ansible in the same turn.
+# The ways: Ansible as it comes (defaults), Ansible with pipelining (pipelined), this step without (step) and with
+# `accelerate` (accelerated). WAYS names some of them, `pipelined` among them, where not all are wanted. All take part in each
+# turn, in an order that changes from turn to turn. Ratios are to pipelined Ansible in the same turn.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 repository=$PWD
@@ -18,7 +19,7 @@ if [ -z "${IN_NAMESPACE:-}" ]; then
 fi
 turns=${1:-5}
 parts=" ${*:2} "
-[ "$parts" != '  ' ] || parts=' copies few fleet become facts latency ceiling '
+[ "$parts" != '  ' ] || parts=' copies few fleet big become facts latency ceiling '
 ip link set lo up
 
 plugin=$repository/target/release/plugin-gitops-status
@@ -88,7 +89,7 @@ step() { PLUGIN_FORKS=$forks "$plugin"; }
 accelerated() { PLUGIN_ACCELERATE=true step; }
 export -f bare defaults pipelined step accelerated
 export plugin work forks
-ways=(defaults pipelined step accelerated)
+read -ra ways <<< "${WAYS:-defaults pipelined step accelerated}"
 
 # Runs one way and appends what it took to `measured`.
 measure() { # WAY
@@ -143,10 +144,11 @@ if part fleet; then
     inventory 20 127.0.1.
     { play; copies 3; } > site.yml
     compare '20 hosts, 3 copies'
+fi
+if part big; then
+    inventory 20 127.0.1.
     { play; copies 20; } > site.yml
-    ways=(pipelined accelerated)
     compare '20 hosts, 20 copies'
-    ways=(defaults pipelined step accelerated)
 fi
 if part become; then
     inventory 5 127.0.1.
