@@ -9,7 +9,6 @@ sshd=$(command -v sshd || echo /usr/sbin/sshd)
 [ -x "$sshd" ] || { echo "sshd is not installed (Debian: apt-get install openssh-server)" >&2; exit 77; }
 dir=$CASE_TMP/${SSHD_NAME:-ssh}
 mkdir -p "$dir" /run/sshd 2>/dev/null || mkdir -p "$dir"
-mkdir -p "$dir/home"
 for name in host key; do ssh-keygen -q -t ed25519 -N '' -f "$dir/$name"; done
 port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
 echo "$port" > "$dir/port"
@@ -27,8 +26,8 @@ StrictModes no
 UsePAM no
 MaxStartups 100
 LogLevel VERBOSE
-# What a login shell of this account reads belongs to the machine: it may do anything, and often takes longer than a module.
-SetEnv "HOME=$dir/home"
+# Not the first shell, so that bash leaves ~/.bashrc alone, which may do anything and take longer than a module.
+SetEnv SHLVL=1
 END
 ${SSHD_RUN:-} "$sshd" -f "$dir/config" -E "$dir/log"
 # It forks once it listens; the pid file comes a moment later.
