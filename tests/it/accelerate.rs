@@ -13,7 +13,10 @@ use cuts::{
     drift_is_found_or_nothing_is_claimed_wherever_a_connection_is_cut,
 };
 use rustix::process::Signal;
-use users::{each_user_and_interpreter_has_a_python, every_user_is_answered_as_without};
+use users::{
+    commands_around_modules_with_become_need_no_session, each_user_and_interpreter_has_a_python,
+    every_user_is_answered_as_without,
+};
 
 use crate::harness::ended::Ended;
 use crate::harness::sshd::Sshd;
@@ -26,6 +29,7 @@ pub fn suite() -> Suite {
         "accelerate",
         [Need::Ansible, Need::Ssh],
         the_modules_of_a_server_share_a_python,
+        commands_of_action_plugins_need_no_session,
         every_task_answers_as_it_does_without,
         a_connection_that_is_cut_during_a_module_is_never_synced,
         a_connection_that_is_cut_between_two_tasks_is_made_anew,
@@ -33,6 +37,7 @@ pub fn suite() -> Suite {
         a_python_that_is_killed_during_a_module_is_never_synced,
         every_user_is_answered_as_without,
         each_user_and_interpreter_has_a_python,
+        commands_around_modules_with_become_need_no_session,
         a_server_that_changes_what_a_login_reads_gets_a_new_login,
         a_server_where_no_python_can_stay_is_checked_all_the_same,
         a_step_that_ends_or_is_killed_leaves_no_python_on_the_server,
@@ -63,7 +68,7 @@ impl Accelerated {
     /// Starts one whose sshd is started by other words.
     fn start_with(run: impl FnOnce(&Step) -> String) -> Self {
         let step = Step::ansible("in-sync").target_file("managed", "x").dry().setting("accelerate", "true");
-        let step = ["library/probe.py", "say"]
+        let step = ["library/probe.py", "action_plugins/command_of_its_own.py", "say"]
             .into_iter()
             .fold(step, |step, file| step.file(file, &read(root().join("tests/accelerate").join(file))));
         let sshd = Sshd::start_with(&step, "ssh", "", &run(&step));
@@ -179,6 +184,14 @@ fn the_modules_of_a_server_share_a_python() {
     // What the user says of pipelining stands, and without it there is no module to pass on.
     let without = server.step.again().setting("ansible_env", r#"{"ANSIBLE_PIPELINING":"false"}"#);
     without.run().expect_code(0).expect_log("parents: 3").expect_log("Result: SYNCED");
+}
+
+fn commands_of_action_plugins_need_no_session() {
+    let copy = "    - copy: {content: x, dest: \"{{ lookup('env', 'TARGET') }}/managed\"}\n";
+    let server = Accelerated::start(&copy.repeat(4));
+    server.run().expect_code(0).expect_log("Result: SYNCED");
+    // Two commands come before the first module, which starts the Python.
+    assert_eq!(server.sshd.sessions(), 3);
 }
 
 fn every_task_answers_as_it_does_without() {

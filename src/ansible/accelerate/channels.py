@@ -23,8 +23,8 @@ import sys
 import time
 
 import frames
-from frames import ARCHIVE, ASK, DROP, ERR, EXIT, GO, LOST, MODULE, NEED, NOT_STARTED, OPEN, OPENED, OUT, PLAIN, RESET
-from frames import RUN, STORE, UNFIT, Ended
+from frames import ARCHIVE, ASK, COMMAND, DROP, ERR, EXIT, GO, LOST, MODULE, NEED, NOT_STARTED, OPEN, OPENED, OUT, PLAIN
+from frames import RESET, RUN, SCRIPT, STORE, UNFIT, Ended
 from peers import Channel, Worker, began, now
 
 IDLE = 240  # seconds after which a channel is no longer used; the server's end waits longer
@@ -32,6 +32,7 @@ WAITING = 4 << 20  # bytes that may wait for one worker
 ARCHIVES = 4 << 20  # bytes of archives that a channel keeps
 CACHE = 64 << 20  # and this process
 CHANNELS = 4  # to one host
+COMMANDS = 3  # of one login go their own way before a channel is opened for more: a task has as many
 CHANGES = 5  # as often is a server left that changes what a login reads; then its modules go their own way
 SAID = 2000  # the last bytes of what ssh said
 
@@ -44,6 +45,8 @@ class Channels:
         self.opening = {}  # by key: who opens it, then those who wait
         self.unfit = set()  # keys whose server does not take to this
         self.seen = set()  # keys that were asked for before
+        self.plain = {}  # by login: the key and the command of a module that needs no become and no environment
+        self.commands = collections.Counter()  # by login: how many were asked for
         self.changes = collections.Counter()  # by key: how often a new login had to be made
         self.archives = {}  # by digest
         self.cached = 0
@@ -117,7 +120,7 @@ class Channels:
 
     def on_frames(self, worker):
         handlers = {ASK: self.on_ask, OPENED: self.on_opened, UNFIT: self.on_unfit, MODULE: self.on_module,
-                    ARCHIVE: self.on_archive, RESET: self.on_reset}
+                    ARCHIVE: self.on_archive, RESET: self.on_reset, SCRIPT: self.on_script}
         while frame := frames.taken(worker.buffer, frames.WORKER):
             kind, body = frame
             handlers[kind](worker, body)
@@ -134,6 +137,11 @@ class Channels:
 
     def on_ask(self, worker, body):
         worker.asked = asked = json.loads(body)
+        if asked["key"]:
+            self.plain.setdefault(asked["login"], asked["plain"])
+        elif not self.known_login(asked):
+            self.tell(worker, PLAIN)
+            return
         key = asked["key"]
         channel = self.channels.get(key)
         if channel and now() - channel.used > IDLE and not channel.users:
@@ -147,11 +155,22 @@ class Channels:
             self.tell(worker, PLAIN)
         else:
             self.opening[key] = [worker]
-            self.tell(worker, OPEN)
+            self.tell(worker, OPEN, json.dumps(asked["plain"][1]).encode())
+
+    def known_login(self, asked):
+        """Completes what is asked for a command: it goes where a module would go that needs nothing but the login."""
+        plain = self.plain.get(asked["login"])
+        if plain is None:
+            return False
+        asked["key"], asked["plain"] = plain[0], plain
+        return True
 
     def too_rare(self, asked):
         """What is likely to be asked for once, such as an environment of a task's own, opens no channel at once."""
-        key = asked["key"]
+        key, login = asked["key"], asked["login"]
+        if asked["rare"] is None:
+            self.commands[login] += 1
+            return self.commands[login] <= COMMANDS
         rare = asked["rare"] and key not in self.seen
         self.seen.add(key)
         return rare
@@ -207,6 +226,12 @@ class Channels:
         else:
             self.tell(worker, NEED)
 
+    def on_script(self, worker, script):
+        if not worker.channel.open:
+            self.tell(worker, NOT_STARTED, b"gone")
+            return
+        self.send(worker, COMMAND, script)
+
     def on_archive(self, worker, archive):
         digest = worker.module[0]
         if self.cached + len(archive) <= CACHE:
@@ -233,13 +258,16 @@ class Channels:
             self.tell(worker, NOT_STARTED, b"gone")
             return
         channel.archives.move_to_end(digest)
+        worker.module = None
+        self.send(worker, RUN, frames.SPLIT.pack(channel.archives[digest][0], split) + text)
+
+    def send(self, worker, kind, body):
+        channel = worker.channel
         channel.numbers += 1
         worker.number = channel.numbers
-        worker.module = None
         worker.sent_from = channel.to_server.written + channel.to_server.size
         channel.running[worker.number] = worker
-        body = frames.SPLIT.pack(channel.archives[digest][0], split)
-        self.write(channel, frames.SERVER.pack(RUN, worker.number, len(body) + len(text)), body, text)
+        self.write(channel, frames.SERVER.pack(kind, worker.number, len(body)), body)
 
     def on_reset(self, worker, body):
         host = json.loads(body)["host"]

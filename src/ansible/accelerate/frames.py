@@ -6,9 +6,9 @@ import os
 import struct
 
 SERVER = struct.Struct(">BII")  # kind, number, length
-# To a server: keep an archive, forget one, run a module. From there: its output, its errors, its exit code, or that it
-# was not started. The last four go on to the worker as they are.
-STORE, DROP, RUN, OUT, ERR, EXIT, NOT_STARTED = range(1, 8)
+# To a server: keep an archive, forget one, run a module, run a command. From there: its output, its errors, its exit
+# code, or that it was not started. These four go on to the worker as they are.
+STORE, DROP, RUN, OUT, ERR, EXIT, NOT_STARTED, COMMAND = range(1, 9)
 # How a module is described: the number of its archive, and how much of its text stands before that.
 SPLIT = struct.Struct(">II")
 # The same between a worker and the holder of the channels: the archive's digest, and how much text stands before it.
@@ -16,7 +16,7 @@ DESCRIBED = struct.Struct(">32sI")
 CODE = struct.Struct(">i")  # an exit code, or a signal below zero
 
 WORKER = struct.Struct(">BI")  # kind, length
-ASK, OPENED, UNFIT, MODULE, ARCHIVE, RESET = range(20, 26)  # from a worker
+ASK, OPENED, UNFIT, MODULE, ARCHIVE, RESET, SCRIPT = range(20, 27)  # from a worker
 GO, OPEN, PLAIN, NEED, LOST = range(40, 45)  # to a worker, besides what comes from a server
 
 CHUNK = 65536

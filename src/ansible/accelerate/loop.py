@@ -1,8 +1,9 @@
-"""Runs on the server for the length of a check: forks for each module that arrives, and runs it in the child.
+"""Runs on the server for the length of a check: forks for each module or command that arrives, and runs it in the child.
 
 It is started by the same command line as any module, with the same user, shell, environment and limits, and lives in
 memory alone. A module arrives as the unchanged text that Ansible would have given to a new Python, and the child runs
-that text as `__main__`. Frames in both directions are a kind, a number and a length, followed by that many bytes.
+that text as `__main__`. A command arrives as the text that its shell would have been given, and the child becomes that
+shell. Frames in both directions are a kind, a number and a length, followed by that many bytes.
 
 The source that the server is given sets `READY`, `SHELL`, `BEFORE` and `AFTER`, and then comes `imports.py`, then this.
 It runs with Python 3.6 too.
@@ -12,6 +13,7 @@ import gc
 import os
 import random
 import select
+import signal
 import struct
 
 # What the wrapper around every module imports.
@@ -22,7 +24,7 @@ if not sys.platform.startswith("linux"):
 
 HEADER = struct.Struct(">BII")
 SPLIT = struct.Struct(">II")  # the number of an archive, and how much of the text stands before it
-STORE, DROP, RUN, OUT, ERR, EXIT, NOT_STARTED = range(1, 8)
+STORE, DROP, RUN, OUT, ERR, EXIT, NOT_STARTED, COMMAND = range(1, 9)
 ABLE, UNABLE = b"1", b"0"  # to run the module that it was made for: what a child says of itself
 CHUNK = 65536
 IDLE = 600  # seconds without a module after which this process ends by itself
@@ -66,19 +68,19 @@ def read_at_login():
     return found
 
 
-def ended_by(signal):
+def ended_by(number):
     """What becomes of a module that a signal ended: the exit code, or the signal below zero, and what is said of it.
 
     Some shells wait for the interpreter and speak for it, others are replaced by it, so the server's own is tried."""
     import subprocess  # seldom needed
 
-    script = "%s%s -c 'ulimit -c 0; kill -%d $$'%s" % (BEFORE, SHELL, signal, AFTER)
+    script = "%s%s -c 'ulimit -c 0; kill -%d $$'%s" % (BEFORE, SHELL, number, AFTER)
     try:
         shell = subprocess.Popen([SHELL, "-c", script], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                  stderr=subprocess.PIPE)
         said = shell.communicate()[1]
     except (OSError, MemoryError):
-        return -signal, b""
+        return -number, b""
     return shell.returncode, said
 
 
@@ -86,11 +88,39 @@ def frame(kind, number, body):
     return HEADER.pack(kind, number, len(body)) + body
 
 
-class Module:
-    """A module that runs."""
+def become_shell(script):
+    """Runs a command as the shell would that Ansible gives it to."""
+    # Python ignores these.
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
+    try:
+        os.execv(SHELL, [SHELL, "-c", script])
+    finally:
+        os._exit(127)
 
-    def __init__(self, number, pid, out, err):
+
+class Start:
+    """Makes code of a module's text, and everything ready for it."""
+
+    def __init__(self, files, payload, split):
+        self.files, self.payload, self.split = files, payload, split
+
+    def __call__(self, text):
+        text = text[:self.split] + self.payload.text() + text[self.split:]
+        code = compile(text, "<stdin>", "exec", dont_inherit=True)
+        self.files.enter(self.payload)
+        PARENT.update(sys.modules)
+        sys.path[:] = BEGINNING
+        random.seed()
+        return code
+
+
+class Module:
+    """A module or a command that runs."""
+
+    def __init__(self, number, pid, out, err, ended_by):
         self.number = number
+        self.ended_by = ended_by
         self.pid = pid
         self.open = {out: OUT, err: ERR}
         self.said = bytearray()  # frames that are not sent yet
@@ -129,9 +159,15 @@ class Loop:
                 elif kind == DROP:
                     self.payloads.pop(number, None)
                 elif kind == RUN:
-                    code = self.run(number, length)
+                    archive, split = SPLIT.unpack(self.received(SPLIT.size))
+                    payload = self.payloads.get(archive)
+                    code = self.run(number, length - SPLIT.size, payload and Start(self.files, payload, split))
                     if code is not None:
                         return code
+                elif kind == COMMAND:
+                    script = self.run(number, length, bytes, lambda number: (-number, b""))
+                    if script is not None:
+                        become_shell(script)
 
     def read(self, most):
         part = os.read(self.channel_in, min(CHUNK, most))
@@ -164,23 +200,23 @@ class Loop:
         except Exception:
             pass
 
-    def run(self, number, length):
-        archive, split = SPLIT.unpack(self.received(SPLIT.size))
-        length -= SPLIT.size
-        payload = self.payloads.get(archive)
+    def run(self, number, length, prepare, ended_by=ended_by):
+        """Gives a text of this length to a child and returns there what `prepare`, if there is such a thing, makes of it.
+
+        `ended_by` says what a signal that ends it looks like."""
         pid, pipes = None, []
         if read_at_login() == self.login:
             try:
                 for _ in range(3):
                     pipes += os.pipe()
-                pid = os.fork() if payload else None
+                pid = os.fork() if prepare else None
             except (OSError, MemoryError):
                 pass
             why = b"cannot"
         else:
             why = b"changed"
         if pid == 0:
-            return self.child(pipes, payload, split, length)
+            return self.child(pipes, length, prepare)
         for fd in pipes[1::2] if pid else pipes:
             os.close(fd)
         if pid is None:
@@ -195,32 +231,28 @@ class Loop:
             for fd in (pipes[0], pipes[2]):
                 os.close(fd)
             return self.send(frame(NOT_STARTED, number, b"cannot"))
-        self.running.append(Module(number, pid, pipes[0], pipes[2]))
+        self.running.append(Module(number, pid, pipes[0], pipes[2], ended_by))
         if said != ABLE:
             self.end()
 
-    def child(self, pipes, payload, split, length):
-        """The code of a module, in a process that is to be its own."""
+    def child(self, pipes, length, prepare):
+        """What a module or a command runs, in a process that is to be its own."""
         text = self.received(length)
         try:
             if text is None:
                 raise MemoryError
-            code = compile(text[:split] + payload.text() + text[split:], "<stdin>", "exec", dont_inherit=True)
+            prepared = prepare(text)
             for fd in [self.channel_in, self.channel_out] + [fd for module in self.running for fd in module.open]:
                 os.close(fd)
             os.dup2(pipes[1], 1)
             os.dup2(pipes[3], 2)
-            self.files.enter(payload)
-            PARENT.update(sys.modules)
-            sys.path[:] = BEGINNING
-            random.seed()
         except MemoryError:
             os.write(pipes[5], UNABLE)
             os._exit(1)
         os.write(pipes[5], ABLE)
         for fd in pipes:
             os.close(fd)
-        return code
+        return prepared
 
     def relay(self, module, fd):
         data = os.read(fd, CHUNK)
@@ -243,7 +275,7 @@ class Loop:
                 continue
             code = os.WEXITSTATUS(status)
             if os.WIFSIGNALED(status):
-                code, said = ended_by(os.WTERMSIG(status))
+                code, said = module.ended_by(os.WTERMSIG(status))
                 module.said += frame(ERR, module.number, said)
             self.running.remove(module)
             self.send(module.said + frame(EXIT, module.number, struct.pack(">i", code)))

@@ -23,18 +23,24 @@ class Unknown(Exception):
     """A command that is not a module's, or is put together in a way that is not known."""
 
 
+def in_shell(command):
+    """The shell of a command, and what it is given to do."""
+    words = shlex.split(command)
+    if len(words) != 3 or words[1] != "-c" or command != "%s -c %s" % (words[0], shlex.quote(words[2])):
+        raise Unknown("the command is not a shell's")
+    return words[0], words[2]
+
+
 class RemoteCommand:
     """What a module's command consists of. `success` is what a become plugin's command says first, if there is one."""
 
     def __init__(self, command, interpreter, success):
-        words = shlex.split(command)
-        if len(words) != 3 or words[1] != "-c" or command != "%s -c %s" % (words[0], shlex.quote(words[2])):
-            raise Unknown("the command is not a shell's")
-        self.shell, inner = words[0], words[2]
+        self.shell, inner = in_shell(command)
         # Up to ansible-core 2.20 the shell has this to do as well, and so it stays while the interpreter runs.
         self.rest = " && sleep 0" if inner.endswith(" && sleep 0") else ""
         self.script = inner[:len(inner) - len(self.rest)]
         self.success = success
+        self.command = command
         self.innermost = self.unwrapped(self.script)
         beginning = "echo %s ; " % success if success else ""
         if not (self.innermost.startswith(beginning) and self.innermost.endswith(interpreter)):
@@ -45,6 +51,11 @@ class RemoteCommand:
         if environment != "".join(known):
             raise Unknown("the command is not only an interpreter and its environment")
         self.sets_environment = bool(assignments)
+        self.interpreter = interpreter
+
+    def plain(self):
+        """The same command of the user who logs in, without an environment of its own."""
+        return RemoteCommand("%s -c %s" % (self.shell, shlex.quote(self.interpreter + self.rest)), self.interpreter, "")
 
     def unwrapped(self, script):
         """What the innermost shell is given to do."""

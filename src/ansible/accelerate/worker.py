@@ -1,9 +1,10 @@
-"""The connection plugin: what a worker of Ansible does to run a module by a Python that stays on the server.
+"""The connection plugin: what a worker of Ansible does to run a module by a Python that stays on the server, and the
+commands around it, by which action plugins make and remove a directory for their files.
 
 Only the last step of ansible-core's `ssh` is replaced, the one that starts the ssh process and talks to it. All that
 comes before it (options, the command line, become) and after it (retries, what an exit code means, logging) is
-ansible-core's own, and whatever is not a module of a known kind goes through ansible-core's step as well. So does a
-module for which no channel can be had. Once a module may have been started it is never sent again: an answer that does
+ansible-core's own, and whatever is not of a known kind goes through ansible-core's step as well. So does a module or
+a command for which no channel can be had. Once it may have been started it is never sent again: an answer that does
 not come is a broken connection.
 """
 from __future__ import annotations
@@ -23,8 +24,9 @@ import sys
 import time
 
 import accelerate_frames as frames
-from accelerate_frames import ARCHIVE, ASK, ERR, EXIT, GO, MODULE, NEED, NOT_STARTED, OPEN, OPENED, OUT, RESET, UNFIT
-from accelerate_remote_command import RemoteCommand, Unknown
+from accelerate_frames import ARCHIVE, ASK, ERR, EXIT, GO, MODULE, NEED, NOT_STARTED, OPEN, OPENED, OUT, RESET, SCRIPT
+from accelerate_frames import UNFIT
+from accelerate_remote_command import RemoteCommand, Unknown, in_shell
 
 # A module as ansible-core sends it: a wrapper, with the module's files as an archive in it.
 WRAPPED = re.compile(rb"""^\s*(?:zip_data=|ZIPDATA = )('|\"\"\")(UEsDB[A-Za-z0-9+/=]+)\1""", re.MULTILINE)
@@ -112,9 +114,25 @@ class Module:
         wrapped = WRAPPED.search(payload)
         if not interpreter.startswith(b"#!") or not wrapped or not all(part in payload for part in WRAPPER):
             raise Unknown("this is not a module in a wrapper that is known")
-        self.remote = RemoteCommand(command.decode(), interpreter[2:].strip().decode(), success)
+        self.remote = RemoteCommand(command, interpreter[2:].strip().decode(), success)
         self.before, self.archive, self.after = payload[:wrapped.start(2)], wrapped[2], payload[wrapped.end(2):]
         self.digest = hashlib.sha256(self.archive).digest()
+
+    def send(self, link):
+        text = self.before + self.after
+        link.send(MODULE, frames.DESCRIBED.pack(self.digest, len(self.before)) + text)
+
+
+class Command:
+    """A command of Ansible's own for the user who logs in, such as one that makes a directory."""
+
+    archive = remote = None
+
+    def __init__(self, command):
+        self.shell, self.script = in_shell(command)
+
+    def send(self, link):
+        link.send(SCRIPT, self.script.encode())
 
 
 class Opening:
@@ -146,6 +164,10 @@ class Opening:
         return said.partition(self.hello)[0]
 
 
+def digest(values):
+    return hashlib.sha256(repr(values).encode("utf-8", "surrogateescape")).hexdigest()
+
+
 def accelerated(plain, folder):
     """The class that takes the place of `plain.Connection`.
 
@@ -166,25 +188,33 @@ def accelerated(plain, folder):
         def _bare_run(self, cmd, in_data, sudoable=True, checkrc=True):
             try:
                 # Whoever derives a plugin from this one has a command of their own, and a reason for it.
-                if not isinstance(in_data, bytes) or not in_data.startswith(b"#!") or type(self) is not Connection:
+                if type(self) is not Connection:
                     raise Plain
-                return self._run_module(cmd, in_data, sudoable, checkrc)
+                return self._run_there(cmd, in_data, sudoable, checkrc)
             except Plain as why:
                 if str(why):
                     display.vvvv("SSH: a connection of its own: %s" % why, host=self.host)
             return super()._bare_run(cmd, in_data, sudoable=sudoable, checkrc=checkrc)
 
-        def _run_module(self, cmd, payload, sudoable, checkrc):
+        def _known(self, cmd, in_data, sudoable, checkrc):
+            """What is to be run, where that is of a known kind."""
+            if getattr(self._shell, "SHELL_FAMILY", "") != "sh" or not checkrc:
+                raise Unknown("only what is for a shell of the family `sh` is known")
+            command = plain.to_bytes(cmd[-1]).decode()
+            if isinstance(in_data, bytes) and in_data.startswith(b"#!") and sudoable:
+                return Module(command, in_data, getattr(self.become, "success", "") or "")
+            if not in_data and not sudoable:
+                return Command(command)
+            raise Plain
+
+        def _run_there(self, cmd, in_data, sudoable, checkrc):
             try:
-                if getattr(self._shell, "SHELL_FAMILY", "") != "sh" or not sudoable or not checkrc:
-                    raise Unknown("only modules for a shell of the family `sh` are known")
-                success = getattr(self.become, "success", "") or ""
-                module = Module(plain.to_bytes(cmd[-1]), payload, success)
-                asked = json.dumps(self._asked(cmd, module)).encode()
+                wanted = self._known(cmd, in_data, sudoable, checkrc)
+                asked = json.dumps(self._asked(cmd, wanted)).encode()
             except (Unknown, ValueError) as why:
                 raise Plain(why) from None
             for _ in range(ATTEMPTS):
-                answer = self._attempt(cmd, module, asked)
+                answer = self._attempt(cmd, wanted, asked)
                 if answer:
                     break
             else:
@@ -192,30 +222,30 @@ def accelerated(plain, folder):
             code, output, errors = answer
             if code < 0:
                 code = 255  # sshd is told of a signal, which ssh has one exit code for
-            if code == 255:
-                raise failure(self._not_sent(errors))
+            if code == 255 and in_data:
+                raise failure('Data could not be sent to remote host "%s". Make sure this host can be reached over ssh: %s' % (
+                    self.host, plain.to_native(errors)))
             return code, output, errors
 
-        def _attempt(self, cmd, module, asked):
-            """What the module answered; `None` where it was not started and a new channel may serve."""
+        def _attempt(self, cmd, wanted, asked):
+            """What the module or command answered; `None` where it was not started and a new channel may serve."""
             sent = False
             try:
                 with Link(folder) as link:
                     link.send(ASK, asked)
                     kind, greeting = link.next()
                     if kind == OPEN:
-                        self._open(link, cmd, module)
+                        self._open(link, cmd, wanted.remote or RemoteCommand(*json.loads(greeting), ""))
                         kind, greeting = link.next()
                     if kind != GO:
                         raise Plain("there is no channel for it")
-                    text = module.before + module.after
                     sent = True
-                    link.send(MODULE, frames.DESCRIBED.pack(module.digest, len(module.before)) + text)
+                    wanted.send(link)
                     output, errors = [greeting], []
                     while True:
                         kind, body = link.next()
                         if kind == NEED:
-                            link.send(ARCHIVE, module.archive)
+                            link.send(ARCHIVE, wanted.archive)
                         elif kind == OUT:
                             output.append(body)
                         elif kind == ERR:
@@ -227,31 +257,39 @@ def accelerated(plain, folder):
                         elif kind == NOT_STARTED:
                             return None
                         else:
-                            raise failure(self._not_sent(body))
+                            return 255, b"", body
             except (OSError, EOFError) as error:
                 if sent:
-                    raise failure(self._not_sent(str(error).encode())) from error
+                    return 255, b"", str(error).encode()
                 raise Plain(error) from error
 
-        def _asked(self, cmd, module):
+        def _asked(self, cmd, wanted):
             """What a channel is known by: everything that a new connection would be made with."""
-            cmd = [plain.to_bytes(word) for word in cmd]
-            if cmd[0] == b"sshpass":
-                del cmd[1]  # names a descriptor, which is another one each time
-            remote = cmd.pop().decode()
-            passwords = [self.get_option("password") or self._play_context.password]
+            login = [plain.to_bytes(word) for word in cmd[:-1]]
+            if login[0] == b"sshpass":
+                del login[1]  # names a descriptor, which is another one each time
+            login.append(self.get_option("password") or self._play_context.password)
+            asked = {"login": digest(login), "host": str(self.host), "key": None, "rare": None}
+            if wanted.remote is None:
+                return asked
+            command, passwords = wanted.remote.command, [None]
             if self.become:
-                passwords.append(self.become.get_option("become_pass", playcontext=self._play_context))
+                passwords = [self.become.get_option("become_pass", playcontext=self._play_context)]
                 if self.become._id:
-                    remote = remote.replace(self.become._id, "")
-            key = hashlib.sha256(repr((cmd, remote, passwords)).encode("utf-8", "surrogateescape")).hexdigest()
-            return {"key": key, "host": str(self.host), "rare": module.remote.sets_environment}
+                    command = command.replace(self.become._id, "")
+            needs_no_more = wanted.remote.plain()
+            return {
+                **asked,
+                "key": digest([login, command, passwords]),
+                "rare": wanted.remote.sets_environment,
+                "plain": [digest([login, needs_no_more.command, [None]]), [needs_no_more.command, needs_no_more.interpreter]],
+            }
 
-        def _open(self, link, cmd, module):
-            self._opening = opening = Opening(loop, module.remote)
+        def _open(self, link, cmd, remote):
+            self._opening = opening = Opening(loop, remote)
             try:
-                remote = module.remote.with_source(len(opening.source))
-                super()._bare_run([*cmd[:-1], plain.to_bytes(remote)], opening.source)
+                command = plain.to_bytes(remote.with_source(len(opening.source)))
+                super()._bare_run([*cmd[:-1], command], opening.source, sudoable=bool(remote.success))
                 why = "no Python stays there"
             except Opened as opened:
                 try:
@@ -299,10 +337,6 @@ def accelerated(plain, folder):
                 return None
             ends = (ssh_process.stdin, ssh_process.stdout, ssh_process.stderr)
             raise Opened([os.dup(end.fileno()) for end in ends], greeting)
-
-        def _not_sent(self, said):
-            return 'Data could not be sent to remote host "%s". Make sure this host can be reached over ssh: %s' % (
-                self.host, plain.to_native(said))
 
         def reset(self):
             try:

@@ -80,3 +80,15 @@ pub fn each_user_and_interpreter_has_a_python() -> Result<(), NotRun> {
     server.expect_no_python();
     Ok(())
 }
+
+pub fn commands_around_modules_with_become_need_no_session() -> Result<(), NotRun> {
+    let server = server()?;
+    let copy = "    - {copy: {content: x, dest: \"{{ lookup('env', 'TARGET') }}/managed\"}, become: true}\n";
+    server.tasks(&copy.repeat(6));
+    let step = server.step.again().setting("become_password", "a password").setting("user", "checker");
+    step.run().expect_code(0).expect_log("Result: SYNCED");
+    server.expect_no_python();
+    // Two before the first module, the Python of root, three more, and the Python of the user who logs in.
+    assert_eq!(server.sshd.sessions(), 7);
+    Ok(())
+}

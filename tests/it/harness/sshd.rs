@@ -54,6 +54,11 @@ impl Sshd {
         self.read("log").lines().filter(|line| line.starts_with("Accepted ")).count()
     }
 
+    /// How many commands were run in a session of their own.
+    pub fn sessions(&self) -> usize {
+        self.read("log").lines().filter(|line| line.starts_with("Starting session: command ")).count()
+    }
+
     /// The known host line of a server with another key: that of the key which may log in.
     pub fn another_key(&self) -> String {
         let known_hosts = self.read("known_hosts");
