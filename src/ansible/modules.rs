@@ -53,6 +53,8 @@ pub struct Module {
     pub attributes_hidden: Option<&'static [Is]>,
     /// Its diff shows texts only of a file that it would replace, so that two equal ones do not say that nothing differs.
     pub shows_what_it_replaces: bool,
+    /// Arguments that say only how a difference is put right: what it compares does not hang on them.
+    pub for_changes: &'static [&'static str],
 }
 
 /// Whether a module supports check mode.
@@ -114,6 +116,8 @@ pub enum Is {
     Holds(&'static str, &'static [&'static str]),
     /// The answer has this field.
     Answered(&'static str),
+    /// One of the arguments is given, and the field of the answer with its name may say otherwise.
+    Unlike(&'static [&'static str]),
     /// The argument `dest` is a directory: it says so, or the answer's `dest` is something in it.
     DestIsDirectory,
 }
@@ -151,6 +155,10 @@ impl Is {
                 call.arg(name).is_some_and(|value| is_template(value) || parts.iter().any(|part| value.contains(part)))
             }
             Self::Answered(field) => call.answer.is_none_or(|answer| answer.contains_key(field)),
+            Self::Unlike(names) => names.iter().any(|name| {
+                let found = call.answer.and_then(|answer| answer.get(*name));
+                call.arg(name).is_some_and(|wanted| !found.is_some_and(|found| is_same(wanted, found)))
+            }),
             Self::DestIsDirectory => call.arg("dest").is_some_and(|dest| {
                 let answer = |field: &str| call.answer.and_then(|answer| answer.get(field)).map(String::as_str);
                 let inside = answer("dest").and_then(|found| found.strip_prefix(dest.trim_end_matches('/')));
@@ -164,7 +172,7 @@ impl Is {
     /// The arguments without which it does not hold.
     fn arguments_given(&self) -> &[&'static str] {
         match self {
-            Self::Given(names) => names,
+            Self::Given(names) | Self::Unlike(names) => names,
             Self::True(name) | Self::False(name) | Self::OneOf(name, _) | Self::Holds(name, _) => {
                 std::slice::from_ref(name)
             }
@@ -175,7 +183,7 @@ impl Is {
     /// The arguments it speaks of.
     fn arguments(&self) -> &[&'static str] {
         match self {
-            Self::Given(names) | Self::Missing(names) => names,
+            Self::Given(names) | Self::Missing(names) | Self::Unlike(names) => names,
             Self::True(name)
             | Self::NotTrue(name)
             | Self::False(name)
@@ -286,6 +294,13 @@ pub fn is_false(value: &str) -> bool {
     ["false", "no", "off", "0", "0.0", "n", "f"].contains(&value.trim().to_lowercase().as_str())
 }
 
+/// Whether a value is what was asked for. A mode is octal where it begins with 0; one that does not may have been a number in
+/// the playbook, which is another one.
+fn is_same(wanted: &str, found: &str) -> bool {
+    let mode = |text: &str| text.strip_prefix('0').and_then(|digits| u32::from_str_radix(digits, 8).ok());
+    wanted == found || mode(wanted).is_some_and(|wanted| mode(found) == Some(wanted))
+}
+
 fn is_template(value: &str) -> bool {
     value.contains("{{") || value.contains("{%")
 }
@@ -348,6 +363,27 @@ mod tests {
                 false,
             ),
             ("git", &[("update", "no")], &[], false, true),
+            ("community.general.ini_file", &[("mode", "0640")], &[("mode", "0640")], true, true),
+            ("community.general.ini_file", &[("mode", "00640")], &[("mode", "0640")], true, true),
+            ("community.general.ini_file", &[("mode", "0640")], &[("mode", "0600")], false, true),
+            ("community.general.ini_file", &[("mode", "416")], &[("mode", "0640")], false, true),
+            ("community.general.ini_file", &[("mode", "u=rw")], &[("mode", "0640")], false, true),
+            ("community.general.ini_file", &[("mode", "0640")], &[], false, true),
+            (
+                "community.general.ini_file",
+                &[("owner", "web"), ("group", "web")],
+                &[("owner", "web"), ("group", "web")],
+                true,
+                true,
+            ),
+            (
+                "community.general.ini_file",
+                &[("owner", "web"), ("group", "web")],
+                &[("owner", "web"), ("group", "www")],
+                false,
+                true,
+            ),
+            ("community.general.ini_file", &[], &[], true, true),
             ("git", &[("force", "true")], &[], false, true),
             ("file", &[("state", "directory"), ("modification_time", "now")], &[], true, false),
             ("file", &[("state", "directory"), ("access_time", "preserve")], &[], true, true),
@@ -376,6 +412,7 @@ mod tests {
         };
         assert!(is_action("apt", &[("update_cache", "true")]));
         assert!(!is_action("apt", &[("update_cache", "true"), ("pkg", "git")]));
+        assert!(is_action("package", &[("update_cache", "true")]));
         assert!(is_action("systemd", &[("daemon_reload", "true")]));
         assert!(is_action("service", &[("name", "x"), ("state", "restarted")]));
         assert!(!is_action("service", &[("name", "x"), ("state", "restarted"), ("enabled", "true")]));

@@ -64,6 +64,8 @@ struct OfModule {
     message: bool,
     /// Arguments that may make its answer no proof, where they are given; `None` where it may be none without any.
     doubtful: Option<BTreeSet<&'static str>>,
+    /// Arguments that say only how a difference is put right.
+    for_changes: &'static [&'static str],
 }
 
 impl OfModule {
@@ -75,12 +77,14 @@ impl OfModule {
             // Only its message says whether a command was held back.
             message: module.kind == Kind::Command,
             doubtful: module.doubtful_arguments(),
+            for_changes: module.for_changes,
         }
     }
 
     fn is_empty(&self) -> bool {
         let proves = self.doubtful.as_ref().is_some_and(BTreeSet::is_empty);
-        self.arguments.is_empty() && self.answers.is_empty() && self.disclaimers.is_empty() && !self.message && proves
+        let names_nothing = self.arguments.is_empty() && self.answers.is_empty() && self.for_changes.is_empty();
+        names_nothing && self.disclaimers.is_empty() && !self.message && proves
     }
 }
 

@@ -97,19 +97,22 @@ class TaskNames:
     def of_task(self, provenance, written, host, args):
         """What the keywords of a task mention on a host, and how that is defined there."""
         uses, when, everything, problems = {}, [], self.library.Names(), []
+        for_changes = provenance.modules.get(written.known_as, {}).get("for_changes", ())
         for keyword, value in written.keywords():
+            field = FIELDS.get(keyword, "other")
             if keyword == "when":
-                parts = [self.read(keyword, condition, problems, bare=True) for condition in value]
-                when = [fields_of(part) for part in parts]
+                parts = [(None, self.read(keyword, condition, problems, bare=True)) for condition in value]
+                when = [fields_of(part) for _, part in parts]
             elif keyword == "args":
-                parts = [self.read(name, part, problems, name in CONDITION_ARGS) for name, part in value.items()]
+                parts = [("other" if name in for_changes else field, self.read(name, part, problems, name in CONDITION_ARGS))
+                         for name, part in value.items()]
             else:
-                parts = [self.read(keyword, value, problems, keyword in CONDITIONS or keyword == "loop")]
-            for part in parts:
+                parts = [(field, self.read(keyword, value, problems, keyword in CONDITIONS or keyword == "loop"))]
+            for field, part in parts:
                 self.read_files(written, self.paths(written, part.files), (), part, problems)
                 everything.add(part)
-                if keyword != "when":
-                    uses.setdefault(FIELDS.get(keyword, "other"), self.library.Names()).add(part)
+                if field:
+                    uses.setdefault(field, self.library.Names()).add(part)
         if args is not None:
             part = self.library.Names()
             overrides = [(name, str(args[name])) for name in DELIMITERS if args.get(name)]

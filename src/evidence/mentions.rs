@@ -34,7 +34,7 @@ pub struct Mentions {
     pub changed_when: Names,
     /// Its `delegate_to`.
     pub delegate_to: Names,
-    /// Its other keywords, those of its blocks and its play included.
+    /// Its other keywords, those of its blocks and its play included, and arguments that say only how a change is made.
     pub other: Names,
     /// What the templates mention by which variables are defined.
     pub variables: BTreeMap<String, Names>,

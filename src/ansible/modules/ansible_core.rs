@@ -7,7 +7,7 @@ use super::CheckMode::{Full, NotInFull};
 use super::Is::{Answered, DestIsDirectory, False, Given, Holds, Missing, NotOneOf, NotTrue, OneOf, True};
 use super::Kind::{Action, Command, Compares, Controller, Include, Reads};
 use super::Lost::{Both, Changed, Diff, Unchanged};
-use super::row::{PARTLY, SKIPPED, UNSAID, condition, module, no_state};
+use super::row::{PARTLY, REPLACES, SKIPPED, UNSAID, condition, module, no_state};
 use super::{CheckMode, Condition, Is, Lost, Module};
 
 const RUNS_HERE: CheckMode = NotInFull("it runs on the controller, in check mode too");
@@ -90,13 +90,18 @@ pub(super) const CORE: &[Module] = &[
     module("apt_repository", Compares, Full),
     module("assemble", Compares, NotInFull("check mode skips it before ansible-core 2.19"))
         .when(FLAGS)
+        .for_changes(REPLACES)
         .shows_what_it_replaces(),
     module("assert", Controller, Full),
     module("async_status", Action, Full),
     module("async_wrapper", Action, NotInFull("Ansible calls it for a task that is `async`")),
-    module("blockinfile", Compares, Full).when(FLAGS).tells_attributes_unless(&[]),
+    module("blockinfile", Compares, Full).when(FLAGS).for_changes(REPLACES).tells_attributes_unless(&[]),
     module("command", Command, COMMAND_SKIPPED).needs(CREATES).answers(&["delta"]),
-    module("copy", Compares, Full).when(FORCE_FALSE).tells_attributes_unless(COPIES_MORE).shows_what_it_replaces(),
+    module("copy", Compares, Full)
+        .when(FORCE_FALSE)
+        .for_changes(REPLACES)
+        .tells_attributes_unless(COPIES_MORE)
+        .shows_what_it_replaces(),
     module("cron", Compares, Full).named_by_name(),
     module("deb822_repository", Compares, UNSAID).when(FLAGS),
     module("debconf", Compares, Full),
@@ -123,6 +128,8 @@ pub(super) const CORE: &[Module] = &[
         ])
         .needs(&["state", "modification_time", "access_time"])
         .answers(&["state"])
+        // What stands in the way of a link or a file.
+        .for_changes(&["force", "unsafe_writes"])
         // What differs below a directory, or which file a hard link leads to, is in no diff.
         .tells_attributes_unless(&[True("recurse"), OneOf("state", &["link", "hard", "absent"])]),
     module("find", Reads, Full),
@@ -204,10 +211,18 @@ pub(super) const CORE: &[Module] = &[
         "",
     )]),
     module("known_hosts", Compares, Full),
-    module("lineinfile", Compares, Full).when(FLAGS).tells_attributes_unless(&[]),
+    module("lineinfile", Compares, Full).when(FLAGS).for_changes(REPLACES).tells_attributes_unless(&[]),
     module("meta", Controller, RUNS_HERE),
     module("mount_facts", Reads, Full),
-    module("package", Compares, DEPENDS).named_by_name(),
+    module("package", Compares, DEPENDS).named_by_name().when(&[no_state(&[Missing(&[
+        "name",
+        "pkg",
+        "package",
+        "deb",
+        "list",
+        "upgrade",
+        "autoremove",
+    ])])]),
     module("package_facts", Reads, Full),
     module("pause", Controller, Full).needs(TIMES),
     module("ping", Action, Full),
@@ -251,7 +266,7 @@ pub(super) const CORE: &[Module] = &[
     ]),
     module("raw", Command, SKIPPED),
     module("reboot", Action, Full),
-    module("replace", Compares, Full).when(FLAGS),
+    module("replace", Compares, Full).when(FLAGS).for_changes(REPLACES),
     module("rpm_key", Compares, Full),
     module("script", Command, COMMAND_SKIPPED).needs(CREATES),
     module("service", Compares, DEPENDS).named_by_name().when(SERVICE),
@@ -282,7 +297,11 @@ pub(super) const CORE: &[Module] = &[
     module("systemd_service", Compares, Full).named_by_name().when(SERVICE).disclaims(&["systemd is offline"]),
     module("sysvinit", Compares, Full).named_by_name().when(SERVICE),
     module("tempfile", Action, SKIPPED),
-    module("template", Compares, Full).when(FORCE_FALSE).tells_attributes_unless(COPIES_MORE).shows_what_it_replaces(),
+    module("template", Compares, Full)
+        .when(FORCE_FALSE)
+        .for_changes(REPLACES)
+        .tells_attributes_unless(COPIES_MORE)
+        .shows_what_it_replaces(),
     module("unarchive", Compares, NotInFull("check mode skips it for archives of tar")).when(FLAGS).needs(CREATES),
     module("uri", Reads, SKIPPED),
     module("user", Compares, Full).named_by_name(),

@@ -1,7 +1,7 @@
 //! What is known of the modules of collections, sorted by name.
 
 use super::CheckMode::{Full, NotInFull};
-use super::Is::{Answered, Given, Holds, Missing, NotOneOf, NotTrue, OneOf, True};
+use super::Is::{Answered, Given, Holds, Missing, NotOneOf, NotTrue, OneOf, True, Unlike};
 use super::Kind::{Action, Compares, Reads};
 use super::Lost::{Both, Changed, Diff, Unchanged};
 use super::row::{ALWAYS, PARTLY, SKIPPED, UNSAID, condition, module, no_state};
@@ -15,11 +15,15 @@ const NOT_LOOKED: &str = "reports \"not changed\" in check mode without looking"
 
 /// It does not look at what it is told of the file itself.
 const IGNORES_MODE: &[Condition] = &[condition(
-    &[Given(&["mode", "owner", "group"])],
+    &[Given(OF_THE_FILE)],
     Unchanged,
     "does not look at the mode and the owner of the file in check mode",
     "give `mode`, `owner` and `group` a task of their own (`file`)",
 )];
+
+/// The same of one that tells how it found the file.
+const COMPARES_NO_MODE: &[Condition] = &[Condition { when: &[Unlike(OF_THE_FILE)], ..IGNORES_MODE[0] }];
+const OF_THE_FILE: &[&str] = &["mode", "owner", "group"];
 
 /// It says "changed" whatever it finds.
 const SAYS_CHANGED: &[Condition] =
@@ -137,8 +141,8 @@ pub(super) const COLLECTIONS: &[Module] = &[
     module("community.general.honeybadger_deployment", Action, SENDS),
     module("community.general.icinga2_host", Compares, Full).named_by_name().when(DID_NOT_LOOK),
     module("community.general.influxdb_query", Reads, Full),
-    module("community.general.ini_file", Compares, Full).when(IGNORES_MODE),
-    module("community.general.interfaces_file", Compares, Full).when(IGNORES_MODE),
+    module("community.general.ini_file", Compares, Full).when(COMPARES_NO_MODE).answers(OF_THE_FILE),
+    module("community.general.interfaces_file", Compares, Full).when(COMPARES_NO_MODE).answers(OF_THE_FILE),
     module("community.general.irc", Action, Full),
     module("community.general.jabber", Action, SENDS),
     module(
@@ -208,6 +212,12 @@ pub(super) const COLLECTIONS: &[Module] = &[
         "reports \"not changed\" in check mode without looking, with this `state`",
         "use `state: present`",
     )]),
+    module("community.general.pkgin", Compares, Full).named_by_name().when(&[no_state(&[Missing(&[
+        "name",
+        "upgrade",
+        "full_upgrade",
+        "clean",
+    ])])]),
     module("community.general.portage", Compares, Full).named_by_name().when(&[condition(
         &[Given(&["sync"])],
         Unchanged,

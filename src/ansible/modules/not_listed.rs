@@ -15,6 +15,7 @@ const OTHER: Module = Module {
     disclaimers: &[],
     attributes_hidden: None,
     shows_what_it_replaces: false,
+    for_changes: &[],
 };
 
 /// Those of them whose name says that they only read.

@@ -7,6 +7,9 @@ pub(super) const UNSAID: CheckMode =
     CheckMode::NotInFull("its documentation does not speak of check mode; its code supports it");
 pub(super) const PARTLY: CheckMode = CheckMode::NotInFull("in part, by its documentation");
 
+/// How the file is replaced whose content differs.
+pub(super) const REPLACES: &[&str] = &["backup", "unsafe_writes", "validate"];
+
 /// A condition that always holds.
 pub(super) const ALWAYS: &[Is] = &[];
 
@@ -23,6 +26,7 @@ pub(super) const fn module(name: &'static str, kind: Kind, check_mode: CheckMode
         disclaimers,
         attributes_hidden: None,
         shows_what_it_replaces: false,
+        for_changes: &[],
     }
 }
 
@@ -65,6 +69,12 @@ impl Module {
     /// Its diff shows texts only of a file that it would replace: there is a link to one with this content, for example.
     pub(super) const fn shows_what_it_replaces(mut self) -> Self {
         self.shows_what_it_replaces = true;
+        self
+    }
+
+    /// These arguments say only how a difference is put right.
+    pub(super) const fn for_changes(mut self, arguments: &'static [&'static str]) -> Self {
+        self.for_changes = arguments;
         self
     }
 
