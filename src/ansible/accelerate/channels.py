@@ -137,7 +137,7 @@ class Channels:
 
     def on_ask(self, worker, body):
         worker.asked = asked = json.loads(body)
-        if asked["key"]:
+        if not asked["command"]:
             self.plain.setdefault(asked["login"], asked["plain"])
         elif not self.known_login(asked):
             self.tell(worker, PLAIN)
@@ -151,7 +151,7 @@ class Channels:
             self.assign(worker, channel)
         elif key in self.opening:
             self.opening[key].append(worker)
-        elif key in self.unfit or self.too_rare(asked) or self.too_many(asked["host"]):
+        elif key in self.unfit or self.too_rare(asked) or self.too_many(asked):
             self.tell(worker, PLAIN)
         else:
             self.opening[key] = [worker]
@@ -168,22 +168,23 @@ class Channels:
     def too_rare(self, asked):
         """What is likely to be asked for once, such as an environment of a task's own, opens no channel at once."""
         key, login = asked["key"], asked["login"]
-        if asked["rare"] is None:
+        if asked["command"]:
             self.commands[login] += 1
             return self.commands[login] <= COMMANDS
         rare = asked["rare"] and key not in self.seen
         self.seen.add(key)
         return rare
 
-    def too_many(self, host):
-        """Whether there is no place for another channel, after the one that was used least lately has made way."""
+    def too_many(self, asked):
+        """Whether there is no place for another channel, after the one that was used least lately has made way. For
+        commands none does: each module with become would ask for its channel again."""
         descriptors = len(self.selector.get_map()) + 100
         if descriptors > resource.getrlimit(resource.RLIMIT_NOFILE)[0]:
             return True
-        there = [channel for channel in self.channels.values() if channel.host == host]
+        there = [channel for channel in self.channels.values() if channel.host == asked["host"]]
         if len(there) < CHANNELS:
             return False
-        idle = [channel for channel in there if not channel.users]
+        idle = [channel for channel in there if not channel.users and not asked["command"]]
         if idle:
             self.retire(min(idle, key=lambda channel: channel.used))
         return not idle

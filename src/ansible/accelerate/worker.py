@@ -269,7 +269,7 @@ def accelerated(plain, folder):
             if login[0] == b"sshpass":
                 del login[1]  # names a descriptor, which is another one each time
             login.append(self.get_option("password") or self._play_context.password)
-            asked = {"login": digest(login), "host": str(self.host), "key": None, "rare": None}
+            asked = {"login": digest(login), "host": str(self.host), "command": wanted.remote is None}
             if wanted.remote is None:
                 return asked
             command, passwords = wanted.remote.command, [None]
