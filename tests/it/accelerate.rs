@@ -192,6 +192,13 @@ fn commands_of_action_plugins_need_no_session() {
     server.run().expect_code(0).expect_log("Result: SYNCED");
     // Two commands come before the first module, which starts the Python.
     assert_eq!(server.sshd.sessions(), 3);
+
+    // Where each command makes a connection of its own, each finds out whether the server still takes one.
+    let hosts = read(server.path("repository/hosts"));
+    let hosts = format!("{} ansible_ssh_common_args='-o ControlPath=none'\n", hosts.trim());
+    server.step.again().file("hosts", &hosts).run().expect_code(0).expect_log("Result: SYNCED");
+    server.expect_no_python();
+    assert_eq!(server.sshd.sessions(), 3 + 4 * 3 + 1);
 }
 
 fn every_task_answers_as_it_does_without() {

@@ -30,6 +30,7 @@ from accelerate_remote_command import RemoteCommand, Unknown, in_shell
 
 # A module as ansible-core sends it: a wrapper, with the module's files as an archive in it.
 WRAPPED = re.compile(rb"""^\s*(?:zip_data=|ZIPDATA = )('|\"\"\")(UEsDB[A-Za-z0-9+/=]+)\1""", re.MULTILINE)
+NO_PATH = re.compile(rb"""[= "']none["']?$""")
 WRAPPER = (b"_ansiballz_main(", b"sys.path.insert(0, modlib_path)", b"_payload.zip'")
 PATIENCE = 30  # seconds for the Python to answer once ssh and become are through; no module has been sent by then
 ATTEMPTS = 3
@@ -164,6 +165,14 @@ class Opening:
         return said.partition(self.hello)[0]
 
 
+def shares_connection(cmd):
+    """Whether ssh would use one connection for all commands. Where each is to make its own, each finds out whether the
+    server still takes one."""
+    words = [word.lower() for word in cmd]
+    paths = [word for word in words if b"controlpath" in word]
+    return any(b"controlpersist" in word for word in words) and bool(paths) and not NO_PATH.search(paths[0])
+
+
 def digest(values):
     return hashlib.sha256(repr(values).encode("utf-8", "surrogateescape")).hexdigest()
 
@@ -203,7 +212,7 @@ def accelerated(plain, folder):
             command = plain.to_bytes(cmd[-1]).decode()
             if isinstance(in_data, bytes) and in_data.startswith(b"#!") and sudoable:
                 return Module(command, in_data, getattr(self.become, "success", "") or "")
-            if not in_data and not sudoable:
+            if not in_data and not sudoable and shares_connection([plain.to_bytes(word) for word in cmd[:-1]]):
                 return Command(command)
             raise Plain
 
