@@ -116,6 +116,7 @@ class Module:
         if not interpreter.startswith(b"#!") or not wrapped or not all(part in payload for part in WRAPPER):
             raise Unknown("this is not a module in a wrapper that is known")
         self.remote = RemoteCommand(command, interpreter[2:].strip().decode(), success)
+        self.shell = self.remote.shell
         self.before, self.archive, self.after = payload[:wrapped.start(2)], wrapped[2], payload[wrapped.end(2):]
         self.digest = hashlib.sha256(self.archive).digest()
 
@@ -277,7 +278,7 @@ def accelerated(plain, folder):
             login = [plain.to_bytes(word) for word in cmd[:-1]]
             if login[0] == b"sshpass":
                 del login[1]  # names a descriptor, which is another one each time
-            login.append(self.get_option("password") or self._play_context.password)
+            login += [self.get_option("password") or self._play_context.password, wanted.shell]
             asked = {"login": digest(login), "host": str(self.host), "command": wanted.remote is None}
             if wanted.remote is None:
                 return asked
