@@ -14,7 +14,8 @@ base() { # DIR
     local work mirror
     work=$(mktemp -d)
     mirror=${DEBIAN_MIRROR:-$(sed -n 's,^\(deb\|URIs:\) .*\(https\?://[^ ]*/debian\)/\?\( .*\)\?$,\2,p; s,^URIs: *\(https\?://[^ ]*/debian\)/\?$,\1,p' \
-        /etc/apt/sources.list /etc/apt/sources.list.d/* 2> /dev/null | head -n 1)}
+        /etc/apt/sources.list /etc/apt/sources.list.d/* 2> /dev/null | head -n 1 || true)}
+    [ -n "$mirror" ] || { echo 'No Debian mirror stands in /etc/apt/sources.list: set DEBIAN_MIRROR' >&2 && exit 1; }
     if ! command -v debootstrap > /dev/null; then
         # Unpacked, not installed: this machine keeps the packages it has.
         (cd "$work" && apt-get -qq download debootstrap && dpkg -x debootstrap_*.deb .)
