@@ -46,7 +46,7 @@ class Written:
         yield "args", args
         yield "changed_when", conditions(task.changed_when)
         for keyword in OTHER_KEYWORDS:
-            value = getattr(task, keyword, None)
+            value = run_once(task) if keyword == "run_once" else getattr(task, keyword, None)
             if value and value is not True:
                 yield keyword, conditions(value) if keyword in CONDITIONS else value
         if isinstance(task.register, dict):
@@ -101,6 +101,14 @@ class Written:
             return []
         names = [getattr(self.task.loop_control, name, None) for name in ("loop_var", "index_var")]
         return [str(name) for name in [*names, "ansible_loop"] if name]
+
+
+def run_once(task):
+    """As it is written: from 2.21 on Ansible puts the value in the place of a template before the task begins."""
+    data = task.get_ds()
+    if isinstance(data, dict) and "run_once" in data:
+        return data["run_once"]
+    return getattr(getattr(task, "_parent", None) or task, "run_once", None)
 
 
 def is_rescued(task):
