@@ -1,9 +1,9 @@
-"""Runs on the server for the length of a check: forks for each module or command that arrives, and runs it in the child.
+"""Runs on the server for the length of a check: forks for each module that arrives, and runs it in the child. The commands
+around modules, which make and remove a directory, arrive here as well.
 
 It is started by the same command line as any module, with the same user, shell, environment and limits, and lives in
 memory alone. A module arrives as the unchanged text that Ansible would have given to a new Python, and the child runs
-that text as `__main__`. A command arrives as the text that its shell would have been given, and the child becomes that
-shell. Frames in both directions are a kind, a number and a length, followed by that many bytes.
+that text as `__main__`. Frames in both directions are a kind, a number and a length, followed by that many bytes.
 
 The source that the server is given sets `READY`, `SHELL`, `BEFORE` and `AFTER`, and then comes `imports.py`, then this.
 It runs with Python 3.6 too.
@@ -13,7 +13,6 @@ import gc
 import os
 import random
 import select
-import signal
 import struct
 
 # What the wrapper around every module imports.
@@ -68,19 +67,19 @@ def read_at_login():
     return found
 
 
-def ended_by(number):
+def ended_by(signal):
     """What becomes of a module that a signal ended: the exit code, or the signal below zero, and what is said of it.
 
     Some shells wait for the interpreter and speak for it, others are replaced by it, so the server's own is tried."""
     import subprocess  # seldom needed
 
-    script = "%s%s -c 'ulimit -c 0; kill -%d $$'%s" % (BEFORE, SHELL, number, AFTER)
+    script = "%s%s -c 'ulimit -c 0; kill -%d $$'%s" % (BEFORE, SHELL, signal, AFTER)
     try:
         shell = subprocess.Popen([SHELL, "-c", script], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                  stderr=subprocess.PIPE)
         said = shell.communicate()[1]
     except (OSError, MemoryError):
-        return -number, b""
+        return -signal, b""
     return shell.returncode, said
 
 
@@ -88,37 +87,15 @@ def frame(kind, number, body):
     return HEADER.pack(kind, number, len(body)) + body
 
 
-def become_shell(script):
-    """Runs a command as the shell would that Ansible gives it to."""
-    # Python ignores these.
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-    signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
-    try:
-        os.execv(SHELL, [SHELL, "-c", script])
-    finally:
-        os._exit(127)
-
-
-class Start:
-    """Makes code of a module's text, and everything ready for it."""
-
-    def __init__(self, files, payload, split):
-        self.files, self.payload, self.split = files, payload, split
-
-    def __call__(self, text):
-        text = text[:self.split] + self.payload.text() + text[self.split:]
-        code = compile(text, "<stdin>", "exec", dont_inherit=True)
-        self.files.enter(self.payload)
-        PARENT.update(sys.modules)
-        sys.path[:] = BEGINNING
-        random.seed()
-        return code
+def killed_by(signal):
+    """The same of a command: nothing is around its shell."""
+    return -signal, b""
 
 
 class Module:
     """A module or a command that runs."""
 
-    def __init__(self, number, pid, out, err, ended_by):
+    def __init__(self, number, pid, out, err, ended_by=ended_by):
         self.number = number
         self.ended_by = ended_by
         self.pid = pid
@@ -159,15 +136,11 @@ class Loop:
                 elif kind == DROP:
                     self.payloads.pop(number, None)
                 elif kind == RUN:
-                    archive, split = SPLIT.unpack(self.received(SPLIT.size))
-                    payload = self.payloads.get(archive)
-                    code = self.run(number, length - SPLIT.size, payload and Start(self.files, payload, split))
+                    code = self.run(number, length)
                     if code is not None:
                         return code
                 elif kind == COMMAND:
-                    script = self.run(number, length, bytes, lambda number: (-number, b""))
-                    if script is not None:
-                        become_shell(script)
+                    self.command(number, self.received(length))
 
     def read(self, most):
         part = os.read(self.channel_in, min(CHUNK, most))
@@ -200,23 +173,23 @@ class Loop:
         except Exception:
             pass
 
-    def run(self, number, length, prepare, ended_by=ended_by):
-        """Gives a text of this length to a child and returns there what `prepare`, if there is such a thing, makes of it.
-
-        `ended_by` says what a signal that ends it looks like."""
+    def run(self, number, length):
+        archive, split = SPLIT.unpack(self.received(SPLIT.size))
+        length -= SPLIT.size
+        payload = self.payloads.get(archive)
         pid, pipes = None, []
         if read_at_login() == self.login:
             try:
                 for _ in range(3):
                     pipes += os.pipe()
-                pid = os.fork() if prepare else None
+                pid = os.fork() if payload else None
             except (OSError, MemoryError):
                 pass
             why = b"cannot"
         else:
             why = b"changed"
         if pid == 0:
-            return self.child(pipes, length, prepare)
+            return self.child(pipes, payload, split, length)
         for fd in pipes[1::2] if pid else pipes:
             os.close(fd)
         if pid is None:
@@ -231,28 +204,54 @@ class Loop:
             for fd in (pipes[0], pipes[2]):
                 os.close(fd)
             return self.send(frame(NOT_STARTED, number, b"cannot"))
-        self.running.append(Module(number, pid, pipes[0], pipes[2], ended_by))
+        self.running.append(Module(number, pid, pipes[0], pipes[2]))
         if said != ABLE:
             self.end()
 
-    def child(self, pipes, length, prepare):
-        """What a module or a command runs, in a process that is to be its own."""
+    def command(self, number, script):
+        """Starts what a shell was to be given. That takes less than a fork of this process, which is large."""
+        import subprocess  # modules bring it along
+
+        if read_at_login() != self.login:
+            return self.send(frame(NOT_STARTED, number, b"changed"))
+        pipes = []
+        try:
+            if script is None:
+                raise MemoryError
+            for _ in range(2):
+                pipes += os.pipe()
+            shell = subprocess.Popen([SHELL, "-c", script], stdout=pipes[1], stderr=pipes[3])
+        except (OSError, MemoryError):
+            for fd in pipes:
+                os.close(fd)
+            return self.send(frame(NOT_STARTED, number, b"cannot"))
+        shell.returncode = 0  # it is waited for with the modules, and by nobody else
+        for fd in pipes[1::2]:
+            os.close(fd)
+        self.running.append(Module(number, shell.pid, pipes[0], pipes[2], killed_by))
+
+    def child(self, pipes, payload, split, length):
+        """The code of a module, in a process that is to be its own."""
         text = self.received(length)
         try:
             if text is None:
                 raise MemoryError
-            prepared = prepare(text)
+            code = compile(text[:split] + payload.text() + text[split:], "<stdin>", "exec", dont_inherit=True)
             for fd in [self.channel_in, self.channel_out] + [fd for module in self.running for fd in module.open]:
                 os.close(fd)
             os.dup2(pipes[1], 1)
             os.dup2(pipes[3], 2)
+            self.files.enter(payload)
+            PARENT.update(sys.modules)
+            sys.path[:] = BEGINNING
+            random.seed()
         except MemoryError:
             os.write(pipes[5], UNABLE)
             os._exit(1)
         os.write(pipes[5], ABLE)
         for fd in pipes:
             os.close(fd)
-        return prepared
+        return code
 
     def relay(self, module, fd):
         data = os.read(fd, CHUNK)
