@@ -43,6 +43,7 @@ pub fn suite() -> Suite {
         a_step_that_ends_or_is_killed_leaves_no_python_on_the_server,
         two_steps_at_once_share_nothing,
         several_hosts_delegate_to_one_at_once,
+        a_host_that_comes_later_takes_nothing_from_the_others,
         a_plugin_of_the_users_own_is_what_connects,
     )
 }
@@ -335,6 +336,28 @@ fn several_hosts_delegate_to_one_at_once() {
     let step = server.step.again().file("hosts", &hosts);
     // Nothing was compared on the others.
     step.run().expect_code(1).expect_log("parents: 1").expect_log("Result: OUT_OF_SYNC");
+    server.expect_no_python();
+}
+
+fn a_host_that_comes_later_takes_nothing_from_the_others() {
+    let server = Accelerated::start("");
+    let hosts = read(server.path("repository/hosts"));
+    // The same server by another connection.
+    let other = format!("{} ansible_ssh_extra_args=-4\n", hosts.trim().replace("web1", "web2"));
+    let plays = "- {hosts: web1, gather_facts: false, tasks: [{probe: {do: parent}, register: one}]}
+- hosts: web2
+  gather_facts: false
+  tasks:
+    - copy: {content: x, dest: \"{{ lookup('env', 'TARGET') }}/managed\"}
+- hosts: web1
+  gather_facts: false
+  tasks:
+    - {probe: {do: parent}, register: other}
+    - copy: {content: x, dest: \"{{ lookup('env', 'TARGET') }}/managed\"}
+    - debug: {msg: \"the same: {{ one.parent == other.parent }}\"}
+";
+    let step = server.step.again().file("hosts", &(hosts + &other)).file("site.yml", plays);
+    step.run().expect_code(0).expect_log("the same: True").expect_log("Result: SYNCED");
     server.expect_no_python();
 }
 

@@ -136,7 +136,7 @@ class Channels:
             self.watch_channel(worker.channel)
 
     def on_ask(self, worker, body):
-        worker.asked = asked = json.loads(body)
+        worker.asked = asked = {"key": None, **json.loads(body)}
         if not asked["command"]:
             self.plain.setdefault(asked["login"], asked["plain"])
         elif not self.known_login(asked):
