@@ -104,7 +104,7 @@ class TaskNames:
                 parts = [(None, self.read(keyword, condition, problems, bare=True)) for condition in value]
                 when = [fields_of(part) for _, part in parts]
             elif keyword == "args":
-                parts = [("other" if name in for_changes else field, self.read(name, part, problems, name in CONDITION_ARGS))
+                parts = [(None if name in for_changes else field, self.read(name, part, problems, name in CONDITION_ARGS))
                          for name, part in value.items()]
             else:
                 parts = [(field, self.read(keyword, value, problems, keyword in CONDITIONS or keyword == "loop"))]

@@ -28,13 +28,14 @@ pub struct Mentions {
     pub loops_over: Names,
     /// The variables that its loop sets for each item.
     pub loop_vars: Vec<String>,
-    /// Its arguments, its own variables, the templates they bring in; the host pattern of a play.
+    /// Its arguments but those that say only how a change is made, its own variables, the templates they bring in; the host
+    /// pattern of a play.
     pub args: Names,
     /// Its `changed_when`.
     pub changed_when: Names,
     /// Its `delegate_to`.
     pub delegate_to: Names,
-    /// Its other keywords, those of its blocks and its play included, and arguments that say only how a change is made.
+    /// Its other keywords, those of its blocks and its play included.
     pub other: Names,
     /// What the templates mention by which variables are defined.
     pub variables: BTreeMap<String, Names>,
