@@ -25,6 +25,7 @@ ip link set lo up
 plugin=$repository/target/release/plugin-gitops-status
 PATH=$(.ci/ansible-core ${ANSIBLE_CORE:-}):$PATH
 work=$(mktemp -d)
+chmod 755 "$work" # with become, another user looks at what is in it
 forks=${FORKS:-10}
 children=''
 groups=()
@@ -78,10 +79,11 @@ play() { printf -- '- hosts: all\n  gather_facts: %s\n  become: %s\n  tasks:\n' 
 export ANSIBLE_NOCOWS=1 ANSIBLE_HOME=$work/home
 export PLUGIN_DRY_RUN=true PLUGIN_REPO_NAME=r PLUGIN_SERVER_NAME=s PLUGIN_PLAYBOOK=site.yml PLUGIN_INVENTORY=hosts
 bare() { # a run finds no connection of an earlier one
-    local masters
+    local masters status=0
     masters=$(mktemp -d "$work/m.XXXX")
-    ANSIBLE_SSH_CONTROL_PATH_DIR=$masters ansible-playbook -i hosts --check --diff site.yml
+    ANSIBLE_SSH_CONTROL_PATH_DIR=$masters ansible-playbook -i hosts --check --diff site.yml || status=$?
     for master in "$masters"/*; do ssh -o ControlPath="$master" -O exit x 2> /dev/null || true; done
+    return "$status"
 }
 defaults() { bare; }
 pipelined() { ANSIBLE_PIPELINING=1 ANSIBLE_FORKS=$forks bare; }
