@@ -228,9 +228,6 @@ class Channels:
             self.tell(worker, NEED)
 
     def on_script(self, worker, script):
-        if not worker.channel.open:
-            self.tell(worker, NOT_STARTED, b"gone")
-            return
         self.send(worker, COMMAND, script)
 
     def on_archive(self, worker, archive):
@@ -255,15 +252,15 @@ class Channels:
 
     def start(self, worker):
         channel, (digest, split, text) = worker.channel, worker.module
-        if not channel.open:
-            self.tell(worker, NOT_STARTED, b"gone")
-            return
         channel.archives.move_to_end(digest)
         worker.module = None
         self.send(worker, RUN, frames.SPLIT.pack(channel.archives[digest][0], split) + text)
 
     def send(self, worker, kind, body):
         channel = worker.channel
+        if not channel.open:
+            self.tell(worker, NOT_STARTED, b"gone")
+            return
         channel.numbers += 1
         worker.number = channel.numbers
         worker.sent_from = channel.to_server.written + channel.to_server.size

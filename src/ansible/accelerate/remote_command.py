@@ -55,6 +55,8 @@ class RemoteCommand:
 
     def plain(self):
         """The same command of the user who logs in, without an environment of its own."""
+        if not self.success and not self.sets_environment:
+            return self
         return RemoteCommand("%s -c %s" % (self.shell, shlex.quote(self.interpreter + self.rest)), self.interpreter, "")
 
     def unwrapped(self, script):
